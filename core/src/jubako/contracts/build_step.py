@@ -1,0 +1,53 @@
+"""`BuildStep`: one step of building a Bento, run in the order of fixed phases."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class BuildPhase(IntEnum):
+    """When a step runs; steps of one phase run in the order of their names."""
+
+    SOURCES = 10
+    MODELS = 20
+    ENVIRONMENT = 30
+    DOCUMENTS = 40
+    CHECKS = 50
+
+
+class BuildDraft(Protocol):
+    """The Bento being built, as a step sees it.
+
+    Attributes:
+        folder: where the Bento's files are written; `bento.yaml` is written by the core after all steps.
+        context: the folder that is built from; read only.
+        service: the imported `jubako.Service`.
+        options: the build options, JSON-like.
+    """
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def context(self) -> Path: ...
+    @property
+    def service(self) -> Any: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
+class BuildStep(Protocol):
+    """A callable that adds files to the draft; checked by `jubako.testing.BuildStepTests`."""
+
+    def __call__(self, draft: BuildDraft) -> None:
+        """Write this step's files below `draft.folder`.
+
+        The same draft gives the same bytes: no clock, no random names, files in sorted order.
+
+        Raises:
+            BuildError: the step cannot be done; the message says what to change.
+        """

@@ -1,0 +1,75 @@
+"""`Descriptor`: an HTTP body ⇄ a Python value, with its OpenAPI schema."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+
+@attrs.frozen
+class EncodedBody:
+    """A response's body, ready to send.
+
+    Args:
+        body: the bytes.
+        content_type: the whole value of the header.
+        headers: further headers, lower-case names.
+    """
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+class Descriptor(ABC):
+    """Describes one side of an API; immutable once made, shared by all requests. Checked by `jubako.testing.DescriptorTests`.
+
+    Knows no server: bytes and a content type come in, bytes and a content type go out.
+
+    Attributes:
+        media_types: what the API takes, the main one first; `*/*` takes anything.
+        is_heavy: True if decoding is always done in the thread pool, however small the body is.
+    """
+
+    media_types: ClassVar[tuple[str, ...]]
+    is_heavy: ClassVar[bool] = False
+
+    @abstractmethod
+    def decode(self, body: bytes, content_type: str) -> Any:
+        """Read and validate a request's body; never unpickles, evaluates or opens anything.
+
+        Args:
+            body: whole, at most the server's limit.
+            content_type: the header's value, or empty.
+
+        Raises:
+            BadInput: the body is not what the API takes; names the field and what was expected.
+            UnsupportedMediaType: the content type is none of `media_types`.
+        """
+
+    @abstractmethod
+    def encode(self, value: Any, accept: str = "") -> EncodedBody:
+        """Lay out what the user's function returned.
+
+        Args:
+            value: the function's result.
+            accept: the request's Accept header, or empty.
+
+        Raises:
+            InvalidArgument: the value is not what this descriptor describes; answered as 500, for it is the service's fault.
+        """
+
+    @abstractmethod
+    def openapi_schema(self) -> dict[str, Any]:
+        """The JSON schema of the value (OpenAPI 3.1)."""
+
+    def openapi_request_schema(self) -> dict[str, Any]:
+        """Main media type to schema, as the `content` of an OpenAPI request body."""
+        return {self.media_types[0]: {"schema": self.openapi_schema()}}
+
+    def openapi_responses_schema(self) -> dict[str, Any]:
+        """Main media type to schema, as the `content` of an OpenAPI response."""
+        return {self.media_types[0]: {"schema": self.openapi_schema()}}

@@ -1,0 +1,156 @@
+"""Every hook that a plugin can implement, with what it is for and how it is called.
+
+A hook is a plain function of a plugin's entry-point module, marked with `jubako.hookimpl`. Jubako calls implementations
+one by one, while composing, never while a request is served: one that raises costs its own plugin only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from jubako.contracts.offers import BuildStepType, PayloadType, RunnerType, SerializerType, StoreType
+
+PROJECT = "jubako"
+ENTRY_POINT_GROUP = "jubako.v1"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def jubako_register_runner_types() -> Iterable[RunnerType]:  # type: ignore[empty-body]
+    """Offer the integration of a framework: how its models are saved, loaded and run.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import RunnerType
+
+
+        @jubako.hookimpl
+        def jubako_register_runner_types():
+            yield RunnerType(
+                name="toy",
+                summary="Runs models of the toy framework.",
+                requires=("toy",),
+                save="jubako_toy.models:save",
+                load="jubako_toy.models:load",
+                load_runner="jubako_toy.models:load_runner",
+            )
+
+    Checked by `jubako.testing.RunnerTypeTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_store_types() -> Iterable[StoreType]:  # type: ignore[empty-body]
+    """Offer a place where models and Bentos are kept, by the scheme of its URL.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a scheme offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import StoreType
+
+
+        @jubako.hookimpl
+        def jubako_register_store_types():
+            yield StoreType(
+                name="sftp",
+                summary="Keeps models and Bentos on an SFTP server.",
+                requires=("paramiko",),
+                open_store="jubako_sftp.store:open_store",
+            )
+
+    Checked by `jubako.testing.StoreTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_serializers() -> Iterable[SerializerType]:  # type: ignore[empty-body]
+    """Offer a format in which model objects are written to files.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing. A format whose loader can be
+    made to run code says `trust="code"`: such models load only where their digest is trusted.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import SerializerType
+
+
+        @jubako.hookimpl
+        def jubako_register_serializers():
+            yield SerializerType(
+                name="onnx",
+                summary="Writes ONNX graphs without external data.",
+                requires=("onnx",),
+                serializer="jubako_onnx.serializer:OnnxSerializer",
+                trust="data",
+            )
+
+    Checked by `jubako.testing.SerializerTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_payload_types() -> Iterable[PayloadType]:  # type: ignore[empty-body]
+    """Offer a kind of Python value that runners can take and give in batches.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing; values of no offered type are
+    batched as lists.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import PayloadType
+
+
+        @jubako.hookimpl
+        def jubako_register_payload_types():
+            yield PayloadType(
+                name="polars",
+                summary="Joins and cuts polars frames.",
+                requires=("polars",),
+                payload="jubako_polars.payload:PolarsPayload",
+                python_types=("polars.dataframe.frame:DataFrame",),
+            )
+
+    Checked by `jubako.testing.PayloadTypeTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_build_steps() -> Iterable[BuildStepType]:  # type: ignore[empty-body]
+    """Offer a step that adds files to every Bento that is built.
+
+    Called once while a process composes its plugins. Steps of all plugins run by phase, within a phase by name; a name
+    offered twice stops builds until one of the plugins is disabled. An empty answer adds no step.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.build_step import BuildPhase
+        from jubako.contracts.offers import BuildStepType
+
+
+        @jubako.hookimpl
+        def jubako_register_build_steps():
+            yield BuildStepType(
+                name="licences",
+                summary="Lists the licences of all dependencies in LICENCES.txt.",
+                phase=BuildPhase.DOCUMENTS,
+                step="jubako_licences.step:write_licences",
+            )
+
+    Checked by `jubako.testing.BuildStepTests`. Since 0.1.
+    """

@@ -1,0 +1,72 @@
+"""The public home of Jubako's errors, with the names that programs written to the reference use."""
+
+from __future__ import annotations
+
+from jubako.errors import (
+    AlreadyExists,
+    BadInput,
+    BatchTooLarge,
+    BuildError,
+    CommandError,
+    ConfigurationError,
+    DeadlineExceeded,
+    ImportServiceError,
+    InternalServerError,
+    InvalidArgument,
+    InvalidManifest,
+    JubakoError,
+    MissingDependency,
+    ModelDigestMismatch,
+    ModelNotTrusted,
+    NotFound,
+    OfferNotFound,
+    PayloadTooLarge,
+    PluginConflict,
+    PluginError,
+    RunnerFailed,
+    ServiceUnavailable,
+    StoreError,
+    TooManyRequests,
+    UnsupportedMediaType,
+    WrongRowCount,
+)
+
+BentoMLException = JubakoError
+RemoteException = RunnerFailed
+MissingDependencyException = MissingDependency
+BentoMLConfigException = ConfigurationError
+CLIException = CommandError
+
+__all__ = [
+    "AlreadyExists",
+    "BadInput",
+    "BatchTooLarge",
+    "BentoMLConfigException",
+    "BentoMLException",
+    "BuildError",
+    "CLIException",
+    "CommandError",
+    "ConfigurationError",
+    "DeadlineExceeded",
+    "ImportServiceError",
+    "InternalServerError",
+    "InvalidArgument",
+    "InvalidManifest",
+    "JubakoError",
+    "MissingDependency",
+    "MissingDependencyException",
+    "ModelDigestMismatch",
+    "ModelNotTrusted",
+    "NotFound",
+    "OfferNotFound",
+    "PayloadTooLarge",
+    "PluginConflict",
+    "PluginError",
+    "RemoteException",
+    "RunnerFailed",
+    "ServiceUnavailable",
+    "StoreError",
+    "TooManyRequests",
+    "UnsupportedMediaType",
+    "WrongRowCount",
+]

@@ -1,0 +1,130 @@
+"""`ResourceQuota` and `BatchOptions`: what a runner may use, and how its calls are joined.
+
+Both are plain settings of a runner that users assign to, so they are mutable; every assignment is converted and checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import attrs
+
+from jubako.errors import InvalidArgument
+from jubako.values._checks import flag, number, whole_number
+
+KIB = 1024
+MIB = 1024 * KIB
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|t|ki|mi|gi|ti)?b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": KIB, "mi": MIB, "gi": 1024 * MIB, "ti": MIB * MIB}
+
+
+def parse_cpu(value: float | str | None) -> float | None:
+    """Read processors: a number, `"2"`, or thousandths as `"500m"`; None means all there are.
+
+    Raises:
+        InvalidArgument: it is neither, or not more than 0.
+    """
+    if value is None:
+        return None
+    try:
+        text = str(value).strip()
+        cpus = float(text[:-1]) / 1000 if text.endswith("m") else float(text)
+    except ValueError:
+        cpus = 0.0
+    if not 0 < cpus < float("inf"):
+        raise InvalidArgument(f"cpu {value!r} is not a number of processors.", do='write 2, "2" or "500m"')
+    return cpus
+
+
+def parse_memory(value: int | str | None) -> int | None:
+    """Read bytes: a number, or a text such as `"2Gi"` or `"500M"`; None means all there is.
+
+    Raises:
+        InvalidArgument: it is neither, or less than 1.
+    """
+    if value is None:
+        return None
+    match = _MEMORY.fullmatch(str(value).strip())
+    memory_bytes = int(float(match[1]) * _UNITS[(match[2] or "").lower()]) if match else 0
+    if memory_bytes < 1:
+        raise InvalidArgument(f"memory {value!r} is not an amount.", do='write bytes, or "512Mi", "2Gi", "4G"')
+    return memory_bytes
+
+
+def parse_gpus(value: str | float | Sequence[int | str] | None) -> str | float | tuple[int, ...] | None:
+    """Read GPUs: None or 0 for none, `"all"`, a count, a fraction of one, or a list of indices.
+
+    Raises:
+        InvalidArgument: it is none of these.
+    """
+    mistake = InvalidArgument(f"gpus {value!r} is not understood.", do='write "all", 2, 0.5 or [0, 2]')
+    if value is None or value == "all":
+        return value
+    if isinstance(value, str):
+        try:
+            return parse_gpus(float(value))
+        except ValueError as error:
+            raise mistake from error
+    if isinstance(value, Sequence):
+        try:
+            indices = tuple(int(item) for item in value)
+        except (TypeError, ValueError) as error:
+            raise mistake from error
+        if len(set(indices)) != len(indices) or any(index < 0 for index in indices):
+            raise mistake
+        return indices
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise mistake
+    if 0 < value < 1:
+        return float(value)
+    if value < 0 or value != int(value):
+        raise mistake
+    return int(value)
+
+
+@attrs.define(on_setattr=[attrs.setters.convert, attrs.setters.validate])
+class ResourceQuota:
+    """What one runner may use of the machine.
+
+    Args:
+        cpu: processors for all replicas together; None means all there are.
+        memory: bytes; None means no limit.
+        gpus: `"all"`, a count, a fraction of one, a list of indices; None or 0 means the CPU.
+    """
+
+    cpu: float | None = attrs.field(default=None, converter=parse_cpu)
+    memory: int | None = attrs.field(default=None, converter=parse_memory)
+    gpus: str | float | tuple[int, ...] | None = attrs.field(default=None, converter=parse_gpus)
+
+
+@attrs.define(on_setattr=[attrs.setters.convert, attrs.setters.validate])
+class BatchOptions:
+    """How calls of one runner are joined into batches.
+
+    Args:
+        enabled: False keeps every call whole and alone, for a runner that looks across rows.
+        max_batch_size: rows a batch may have; at least 1.
+        max_batch_bytes: bytes of arguments a batch may have; one call may exceed it alone.
+        max_wait_ms: the longest a call is held for others to join it, in milliseconds.
+        max_latency_ms: a target for the 99th percentile that a policy may meet with smaller batches; never refuses a
+            call. None means no target.
+        max_queue_rows: rows that may wait for one method; one more is refused with 429.
+        max_queue_bytes: bytes that may wait for one method; more is refused with 429.
+        timeout_s: the deadline of a call that comes without one, in seconds.
+        input_batch_axis: the axis of arguments that counts rows.
+        output_batch_axis: the axis of results that counts rows.
+        policy: the name of the batch policy that decides when to send how many rows.
+    """
+
+    enabled: bool = attrs.field(default=True, validator=flag)
+    max_batch_size: int = attrs.field(default=128, validator=whole_number(1))
+    max_batch_bytes: int = attrs.field(default=16 * MIB, validator=whole_number(1))
+    max_wait_ms: float = attrs.field(default=10.0, validator=number(minimum=0))
+    max_latency_ms: float | None = attrs.field(default=None, validator=attrs.validators.optional(number(above=0)))
+    max_queue_rows: int = attrs.field(default=4096, validator=whole_number(1))
+    max_queue_bytes: int = attrs.field(default=256 * MIB, validator=whole_number(1))
+    timeout_s: float = attrs.field(default=60.0, validator=number(above=0))
+    input_batch_axis: int = attrs.field(default=0, validator=whole_number(0))
+    output_batch_axis: int = attrs.field(default=0, validator=whole_number(0))
+    policy: str = "adaptive"
