@@ -1,0 +1,166 @@
+"""The built-in plugin: everything the core offers, through the same records and hooks as anyone else's.
+
+Imports nothing of what it names; each offer points upwards or sideways by text reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jubako.contracts.build_step import BuildPhase
+from jubako.contracts.hookspecs import hookimpl
+from jubako.contracts.offers import (
+    BackendType,
+    BatchPolicyType,
+    BuildStepType,
+    DescriptorType,
+    HttpServerType,
+    Offer,
+    PayloadType,
+    RunnerType,
+    SerializerType,
+    StoreType,
+)
+
+
+@hookimpl
+def jubako_register_runner_types() -> Iterable[RunnerType]:
+    """Offer none: every framework is a plugin of its own."""
+    return ()
+
+
+@hookimpl
+def jubako_register_store_types() -> Iterable[StoreType]:
+    """Offer folders of the local file system."""
+    yield StoreType(
+        name="file",
+        summary="Keeps models and Bentos in folders of the local file system.",
+        open_store="jubako.stores.local:open_store",
+    )
+
+
+@hookimpl
+def jubako_register_serializers() -> Iterable[SerializerType]:
+    """Offer the formats that need no framework."""
+    yield SerializerType(
+        name="npy",
+        summary="Writes numpy arrays without Python objects.",
+        serializer="jubako.serializers.npy:NpySerializer",
+        trust="data",
+    )
+    yield SerializerType(
+        name="json",
+        summary="Writes values that JSON gives back unchanged.",
+        serializer="jubako.serializers.json:JsonSerializer",
+        trust="data",
+    )
+    yield SerializerType(
+        name="cloudpickle",
+        summary="Writes any Python object as a pickle, which can run code when it is read.",
+        serializer="jubako.serializers.cloudpickle:CloudpickleSerializer",
+        trust="code",
+    )
+
+
+@hookimpl
+def jubako_register_payload_types() -> Iterable[PayloadType]:
+    """Offer arrays, frames, series and lists; values of other types are batched as lists."""
+    yield PayloadType(
+        name="ndarray",
+        summary="Joins numpy arrays along any axis.",
+        payload="jubako.payloads.ndarray:NdarrayPayload",
+        python_types=("numpy:ndarray",),
+    )
+    yield PayloadType(
+        name="dataframe",
+        summary="Joins pandas frames of the same columns by rows.",
+        requires=("pandas",),
+        payload="jubako.payloads.frames:DataFramePayload",
+        # pandas 3 says where its types are imported from, pandas 2 where they are defined.
+        python_types=("pandas:DataFrame", "pandas.core.frame:DataFrame"),
+    )
+    yield PayloadType(
+        name="series",
+        summary="Joins pandas series; one alone is a row of a frame.",
+        requires=("pandas",),
+        payload="jubako.payloads.frames:SeriesPayload",
+        python_types=("pandas:Series", "pandas.core.series:Series"),
+    )
+    yield PayloadType(
+        name="list",
+        summary="Joins lists of any Python values.",
+        payload="jubako.payloads.lists:ListPayload",
+        python_types=("builtins:list",),
+    )
+    yield PayloadType(
+        name="tuple",
+        summary="Cuts results of several parts, each of which is batched by its own type.",
+        payload="jubako.payloads.tuples:TuplePayload",
+        python_types=("builtins:tuple",),
+    )
+    yield PayloadType(
+        name="scalar",
+        summary="Batches numbers, text, dictionaries and all other values as lists.",
+        payload="jubako.payloads.lists:ScalarPayload",
+        python_types=("builtins:object",),
+    )
+
+
+@hookimpl
+def jubako_register_build_steps() -> Iterable[BuildStepType]:
+    """Offer the steps that every Bento needs."""
+    yield BuildStepType(
+        name="sources",
+        summary="Copies the user's files to src/.",
+        phase=BuildPhase.SOURCES,
+        step="jubako.bentos.steps.sources:copy_sources",
+    )
+    yield BuildStepType(
+        name="models",
+        summary="Copies the models that the service needs to models/.",
+        phase=BuildPhase.MODELS,
+        step="jubako.bentos.steps.models:copy_models",
+    )
+    yield BuildStepType(
+        name="readme",
+        summary="Writes README.md.",
+        phase=BuildPhase.DOCUMENTS,
+        step="jubako.bentos.steps.readme:write_readme",
+    )
+    yield BuildStepType(
+        name="openapi",
+        summary="Writes apis/openapi.yaml.",
+        phase=BuildPhase.DOCUMENTS,
+        step="jubako.bentos.steps.openapi:write_openapi",
+    )
+
+
+def closed_kinds() -> Iterable[Offer]:
+    """Offers of the kinds whose hook is not open to other plugins yet."""
+    yield BackendType(
+        name="inline",
+        summary="Runs each runner in a thread of the serving process.",
+        backend="jubako.backends.inline:open_backend",
+    )
+    yield DescriptorType(
+        name="numpy_ndarray",
+        summary="Numpy arrays as JSON lists.",
+        descriptor="jubako.descriptors.numpy_ndarray:NumpyNdarray",
+    )
+    yield DescriptorType(name="json", summary="Any JSON value.", descriptor="jubako.descriptors.json:JSON")
+    yield DescriptorType(name="text", summary="Text in UTF-8.", descriptor="jubako.descriptors.text:Text")
+    yield BatchPolicyType(
+        name="adaptive",
+        summary="Never delays a lone caller; under load holds only for callers that are about to come back.",
+        policy="jubako.dispatch.adaptive:AdaptivePolicy",
+    )
+    yield BatchPolicyType(
+        name="immediate",
+        summary="Sends what waits whenever the replica is free.",
+        policy="jubako.dispatch.immediate:ImmediatePolicy",
+    )
+    yield HttpServerType(
+        name="hypercorn",
+        summary="HTTP/1.1, HTTP/2 and WebSocket by Hypercorn.",
+        serve="jubako.server.hypercorn_server:serve",
+    )
