@@ -112,7 +112,7 @@ class PayloadType(Offer):
     """A kind of Python value that can be batched.
 
     Args:
-        payload: reference to a `contracts.payload.Payload` class, made without arguments.
+        payload: reference to a `contracts.payload.Payload` class.
         python_types: the types it takes, with their subclasses, as "module:Name" of where the type says it is defined.
     """
 

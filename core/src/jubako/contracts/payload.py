@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from jubako.values.payload import EncodedPayload
 
 
+class PayloadLookup(Protocol):
+    """Finds the payload type of a value, for types whose values hold values of other types."""
+
+    def for_value(self, value: Any) -> Payload:
+        """The payload type of the value's Python type; there is one for every value."""
+
+    def named(self, name: str) -> Payload:
+        """The payload type that an `EncodedPayload` names.
+
+        Raises:
+            OfferNotFound: no installed plugin offers it.
+        """
+
+
 class Payload(ABC):
-    """One kind of batch, such as numpy arrays; stateless, shared by all threads.
+    """One kind of batch, such as numpy arrays; shared by all threads, without state that changes.
 
     A *batch* holds rows along an axis; a *single* is one row without that axis. Checked by
     `jubako.testing.PayloadTypeTests`.
+
+    Args:
+        name: the name under which it is offered; what it encodes carries it.
+        payloads: finds the payload types of other values.
     """
+
+    def __init__(self, name: str, payloads: PayloadLookup) -> None:
+        self.name = name
+        self.payloads = payloads
 
     @abstractmethod
     def from_single(self, single: Any, axis: int) -> Any:
