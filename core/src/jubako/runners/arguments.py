@@ -1,0 +1,140 @@
+"""`CallArguments`: the arguments of one call as batches, counted and keyed, ready to be joined with others'."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from jubako.contracts.backend import RunnerCall
+from jubako.contracts.payload import Payload
+from jubako.errors import InvalidArgument
+from jubako.payloads import PayloadTable
+from jubako.runners.methods import MethodSpec
+
+
+@attrs.frozen(eq=False)
+class CallArguments:
+    """What one call brings to a batch.
+
+    Args:
+        args: positional arguments: batches, or constants where `payloads` says so.
+        kwargs: keyword arguments, likewise.
+        payloads: for each positional and then each keyword argument, its payload type; None marks a constant.
+        rows: rows of each batch; 0 is allowed and 1 stands for a call without batches.
+        size_bytes: bytes of all arguments, roughly.
+        fit_key: calls of one method with equal keys can be joined; None never fits.
+        is_single: the answer is one row without the batch axis.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    payloads: tuple[Payload | None, ...]
+    rows: int
+    size_bytes: int
+    fit_key: Hashable | None
+    is_single: bool
+
+
+def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -> CallArguments:
+    """Turn a call's arguments into batches. Nothing is copied.
+
+    For `run` every argument is one row. For `run_batch` arrays, frames, series, lists and tuples are rows, and any other
+    value is a constant, with which only calls of an equal constant are joined.
+
+    Raises:
+        InvalidArgument: an argument cannot be a batch, or batches differ in their rows.
+    """
+    values = (*call.args, *call.kwargs.values())
+    if not spec.takes_batches:
+        size_bytes = sum(_size_bytes(value, table) for value in values)
+        return CallArguments(call.args, call.kwargs, (None,) * len(values), 1, size_bytes, None, is_single=False)
+    axis = spec.signature.input_batch_axis
+    batches: list[Any] = []
+    payloads: list[Payload | None] = []
+    keys: list[Hashable] = []
+    counts: list[int] = []
+    size_bytes = 0
+    for given in values:
+        payload: Payload | None = table.for_value(given)
+        value = given
+        if call.is_single:
+            value = payload.from_single(given, axis)  # type: ignore[union-attr]
+            payload = table.for_value(value)
+        elif not payload.is_batch(given):  # type: ignore[union-attr]
+            payload = None
+        elif isinstance(given, tuple):
+            value = list(given)
+            payload = table.for_value(value)
+        batches.append(value)
+        payloads.append(payload)
+        if payload is None:
+            keys.append(_constant_key(value))
+        else:
+            counts.append(payload.count_rows(value, axis))
+            keys.append((payload.name, payload.fit_key(value, axis)))
+            size_bytes += payload.size_bytes(value)
+    if len(set(counts)) > 1:
+        raise InvalidArgument(
+            f"the arguments of one call have {counts} rows.", do="give every argument of run_batch the same number of rows"
+        )
+    rows = counts[0] if counts else 1
+    # A call of no rows, or without any batch, has nothing along which it could be joined.
+    fits = spec.signature.batchable and bool(counts) and rows > 0
+    split = len(call.args)
+    return CallArguments(
+        args=tuple(batches[:split]),
+        kwargs=dict(zip(call.kwargs, batches[split:], strict=True)),
+        payloads=tuple(payloads),
+        rows=rows,
+        size_bytes=size_bytes,
+        fit_key=(*call.kwargs, *keys) if fits else None,
+        is_single=call.is_single,
+    )
+
+
+def join_arguments(calls: Sequence[CallArguments], axis: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Join the arguments of calls of one `fit_key`, in order; those of a lone call are returned as they are."""
+    first = calls[0]
+    if len(calls) == 1:
+        return first.args, dict(first.kwargs)
+    columns = [list(values) for values in zip(*((*call.args, *call.kwargs.values()) for call in calls), strict=True)]
+    joined = [
+        values[0] if payload is None else payload.join(values, axis)
+        for payload, values in zip(first.payloads, columns, strict=True)
+    ]
+    split = len(first.args)
+    return tuple(joined[:split]), dict(zip(first.kwargs, joined[split:], strict=True))
+
+
+def cut_arguments(arguments: CallArguments, start: int, stop: int, axis: int) -> CallArguments:
+    """Rows `start` to `stop` of every batch; constants stay."""
+    values = [
+        value if payload is None else payload.cut(value, start, stop, axis)
+        for payload, value in zip(arguments.payloads, (*arguments.args, *arguments.kwargs.values()), strict=True)
+    ]
+    split = len(arguments.args)
+    share = (stop - start) / max(1, arguments.rows)
+    return attrs.evolve(
+        arguments,
+        args=tuple(values[:split]),
+        kwargs=dict(zip(arguments.kwargs, values[split:], strict=True)),
+        rows=stop - start,
+        size_bytes=int(arguments.size_bytes * share),
+    )
+
+
+def _size_bytes(value: Any, table: PayloadTable) -> int:
+    payload = table.for_value(value)
+    return payload.size_bytes(value) if payload.is_batch(value) else sys.getsizeof(value)
+
+
+def _constant_key(value: Any) -> Hashable:
+    # The type belongs to the key: 1, 1.0 and True are equal, and no model must take one for the other.
+    try:
+        hash(value)
+    except TypeError:
+        return object()
+    return type(value), value

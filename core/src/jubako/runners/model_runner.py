@@ -1,0 +1,47 @@
+"""`ModelRunner`: the base of runners that `load_runner` makes of a stored model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jubako.models
+from jubako.contracts.store import Store
+from jubako.models import Model
+from jubako.runners.runner import Runner
+from jubako.values.tag import Tag
+
+
+class ModelRunner(Runner):
+    """A runner of one version of one model.
+
+    The tag is resolved when the runner is made, so that a `latest` saved later does not change what is served. Nothing
+    is loaded before `_setup`.
+
+    Args:
+        tag: the model's tag; without a version, the newest.
+        name: the runner's name; the model's if None.
+        _model_store: where the model is; the current workspace's store if None.
+
+    Attributes:
+        tag: exact.
+        model: the stored version, with `info`, `path_of` and `custom_objects`.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+
+    def __init__(self, tag: Tag | str, *, name: str | None = None, _model_store: Store | None = None) -> None:
+        self.model: Model = jubako.models.get(tag, _model_store=_model_store)
+        self.tag: Tag = self.model.tag
+        self.model_store = _model_store
+        super().__init__(name)
+
+    @property
+    def default_name(self) -> str:
+        """The model's name."""
+        return self.tag.name
+
+    @property
+    def required_models(self) -> Sequence[Tag]:
+        """The one model."""
+        return (self.tag,)

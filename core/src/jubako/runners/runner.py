@@ -1,0 +1,196 @@
+"""`Runner` and `SimpleRunner`: the abstract classes of which users and runner types make their runners."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar, final
+
+from jubako.errors import InvalidArgument
+from jubako.runners.methods import RUN, MethodSpec, RunnerMethod, declared_methods
+from jubako.runners.router import CallRouter
+from jubako.values.placement import Placement
+from jubako.values.resources import BatchOptions, ResourceQuota
+from jubako.values.signature import Signature
+from jubako.values.tag import Tag
+
+
+class RunnerDefinition(ABC):
+    """What `Runner` and `SimpleRunner` share: a name, models, resources, set-up.
+
+    Args:
+        name: unique in a Service; the class's own `default_name` if None. Characters that no identifier may have become
+            underscores.
+
+    Attributes:
+        placement: the device and threads of the replica; set before `_setup` is called.
+        is_idempotent: False if a call must not be computed twice; then a failing batch is not split and retried, and
+            every call in it fails.
+    """
+
+    is_idempotent: ClassVar[bool] = True
+    placement: Placement
+
+    def __init__(self, name: str | None = None) -> None:
+        given = self.default_name if name is None else name
+        if not isinstance(given, str) or not given:
+            raise InvalidArgument(f"a runner cannot be named {given!r}.", do="give a text that is not empty")
+        self.name = re.sub(r"\W", "_", given) if given.isidentifier() or given[0].isalpha() else "_" + re.sub(r"\W", "_", given)
+
+    @property
+    def default_name(self) -> str:
+        """The class's name."""
+        return type(self).__name__
+
+    @property
+    def num_replica(self) -> int:
+        """How many replicas the process backend starts; 1 unless a subclass says otherwise."""
+        return 1
+
+    @property
+    def required_models(self) -> Sequence[Tag]:
+        """Exact tags of the models that the runner loads; they are packed into every Bento that has the runner."""
+        return ()
+
+    @cached_property
+    def resource_quota(self) -> ResourceQuota:
+        """What the runner may use; assign to its attributes before serving."""
+        return ResourceQuota()
+
+    @cached_property
+    def batch_options(self) -> BatchOptions:
+        """How calls are joined; assign to its attributes before serving."""
+        return BatchOptions()
+
+    @abstractmethod
+    def _setup(self) -> None:
+        """Load what the runner needs; called once in each replica before its first call, and may block."""
+
+    def _shutdown(self) -> None:  # noqa: B027 - optional by contract: most runners have nothing to close
+        """Close what `_setup` opened; called once when the replica ends."""
+
+    @final
+    def method(self, name: str) -> RunnerMethod:
+        """One of the runner's methods by name: `run`, or one that `batch_method` declares.
+
+        Raises:
+            InvalidArgument: there is no such method; the message lists those there are.
+        """
+        self.find_method(name, self.batch_options)
+        return RunnerMethod(name, self.router)
+
+    @final
+    @cached_property
+    def router(self) -> CallRouter:
+        """Where this runner's calls go; a server binds its handle here."""
+        return CallRouter(self)
+
+    @abstractmethod
+    def methods(self, options: BatchOptions) -> dict[str, MethodSpec]:
+        """Every method by name, under the given options."""
+
+    @final
+    def find_method(self, name: str, options: BatchOptions) -> MethodSpec:
+        """One method by name.
+
+        Raises:
+            InvalidArgument: there is no such method.
+        """
+        methods = self.methods(options)
+        if name not in methods:
+            known = ", ".join(repr(known) for known in methods)
+            raise InvalidArgument(
+                f"runner {self.name!r} has no method {name!r}.",
+                why=f"It has {known}.",
+                do="declare it with @jubako.batch_method, or correct the name",
+            )
+        return methods[name]
+
+    @cached_property
+    def _run_method(self) -> RunnerMethod:
+        return RunnerMethod(RUN, self.router)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r})"
+
+
+class Runner(RunnerDefinition):
+    """A unit of serving logic that computes batches; calls of many requests are joined into one.
+
+    A subclass defines `_setup` and `_run_batch`, and may define `_shutdown`, `num_replica`, `required_models`, and
+    further methods marked with `batch_method`. Arguments of `_run_batch` are arrays, frames or lists; it returns an
+    array, a frame, a series, a list, or a tuple of these, one row for each row it was given.
+
+    Args:
+        name: see `RunnerDefinition`.
+    """
+
+    @abstractmethod
+    def _run_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute a batch; runs in the replica's own thread, one batch at a time.
+
+        Raises:
+            BatchTooLarge: the batch does not fit the device; it is halved and tried again.
+            BadInput: a row is wrong; the caller of that row is answered 400.
+        """
+
+    @final
+    def methods(self, options: BatchOptions) -> dict[str, MethodSpec]:
+        """`run` and all that `batch_method` declares."""
+        signature = Signature(
+            batchable=options.enabled,
+            input_batch_axis=options.input_batch_axis,
+            output_batch_axis=options.output_batch_axis,
+        )
+        return {RUN: MethodSpec(RUN, "_run_batch", signature), **declared_methods(type(self))}
+
+    @final
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one row, given without the batch axis, and wait for its answer. See `RunnerMethod`."""
+        return self._run_method.run(*args, **kwargs)
+
+    @final
+    def run_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute a batch and wait for its answer. See `RunnerMethod`."""
+        return self._run_method.run_batch(*args, **kwargs)
+
+    @final
+    async def async_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one row, given without the batch axis. See `RunnerMethod`."""
+        return await self._run_method.async_run(*args, **kwargs)
+
+    @final
+    async def async_run_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute a batch. See `RunnerMethod`."""
+        return await self._run_method.async_run_batch(*args, **kwargs)
+
+
+class SimpleRunner(RunnerDefinition):
+    """A runner without batching: `_run` gets the arguments of one call as they are, and answers one call at a time.
+
+    A subclass defines `_setup` and `_run`. Only `run` and `async_run` exist.
+
+    Args:
+        name: see `RunnerDefinition`.
+    """
+
+    @abstractmethod
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one call; runs in the replica's own thread, one call at a time."""
+
+    @final
+    def methods(self, options: BatchOptions) -> dict[str, MethodSpec]:
+        """`run` alone."""
+        return {RUN: MethodSpec(RUN, "_run", Signature(batchable=False), takes_batches=False)}
+
+    @final
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one call and wait for its answer. See `RunnerMethod`."""
+        return self._run_method.run(*args, **kwargs)
+
+    @final
+    async def async_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute one call. See `RunnerMethod`."""
+        return await self._run_method.async_run(*args, **kwargs)
