@@ -41,7 +41,7 @@ class ModelInfo:
 
     Args:
         tag: name and exact version.
-        module: the runner type that saved it, such as `sklearn`; empty for a model made by hand.
+        module: the runner type that saved it; empty for a model made by hand.
         serializer: the name of the serializer that wrote the object; empty if there is none.
         creation_time: when it was saved, with its time zone.
         context: the versions it was saved with.
