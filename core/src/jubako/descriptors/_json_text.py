@@ -1,0 +1,86 @@
+"""JSON text ⇄ Python values, strictly: what is no JSON is refused when read, and never written.
+
+Reading: UTF-8 without byte order mark, at most 1024 levels, no `NaN` or `Infinity`, no lone surrogates. Of equal keys
+in one object the last one counts. Whole numbers of more than 64 bits are read as the nearest float.
+Writing: NaN and infinities become `null`, for JSON has no such numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import orjson
+
+from jubako.errors import BadInput, InvalidArgument
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+_EXPECTED = "one JSON value in UTF-8, nested at most 1024 levels, with finite numbers"
+
+
+def parse_json(body: bytes) -> Any:
+    """Read one JSON value.
+
+    Raises:
+        BadInput: it is no JSON; `field` says the line and column.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body.strip():
+            raise BadInput("the body is empty.", expected=_EXPECTED) from None
+        place = f"line {error.lineno}, column {error.colno}"
+        reason = error.msg.partition(": line ")[0]
+        raise BadInput(f"the body is not JSON: {reason} at {place}.", field=place, expected=_EXPECTED) from error
+
+
+def dump_json(value: Any) -> bytes:
+    """Write a value as compact JSON in UTF-8.
+
+    Beside what JSON knows: numpy arrays and numbers, dataclasses, attrs and pydantic objects, pandas frames and series
+    (as their `to_dict()`), dates, UUIDs, enum members.
+
+    Raises:
+        InvalidArgument: something in it cannot be written; the message names its type.
+    """
+    try:
+        return orjson.dumps(value, _to_jsonable, _OPTIONS)
+    except orjson.JSONEncodeError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, InvalidArgument) else error
+        raise InvalidArgument(
+            f"a result of type {type(value).__name__} cannot be written as JSON.",
+            why=str(cause),
+            do="return lists, dictionaries, text, numbers, arrays, or give JSON(json_encoder=…)",
+        ) from error
+
+
+def listed(array: np.ndarray[Any, Any]) -> Any:
+    """Return nested lists (a single value for no dimension) that `dump_json` writes with every value unchanged.
+
+    Raises:
+        InvalidArgument: JSON has nothing for the dtype, such as complex numbers.
+    """
+    kind = array.dtype.kind
+    if kind in "cSVm":
+        raise InvalidArgument(f"JSON has no values of dtype {array.dtype}.", do="convert the array first")
+    if kind == "M":
+        return np.datetime_as_string(array).tolist()
+    # Only a longdouble stays a numpy object in tolist().
+    return array.astype(np.float64).tolist() if array.dtype.char == "g" else array.tolist()
+
+
+def _to_jsonable(value: Any) -> Any:
+    # pydantic and pandas are recognized by what they can do: neither is needed here.
+    if isinstance(value, np.ndarray):
+        return listed(value)
+    if isinstance(value, np.generic):
+        return listed(np.asarray(value))
+    if attrs.has(type(value)):
+        return attrs.asdict(value, recurse=False)
+    for method, arguments in (("model_dump", {"mode": "json"}), ("to_dict", {})):
+        convert = getattr(value, method, None)
+        if callable(convert) and not isinstance(value, type):
+            return convert(**arguments)
+    kind = type(value)
+    raise InvalidArgument(f"It holds a {kind.__module__}.{kind.__qualname__}, which JSON has nothing for.")

@@ -1,0 +1,149 @@
+"""`NumpyNdarray`: arrays as JSON lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import orjson
+
+from jubako.contracts.descriptor import Descriptor, EncodedBody
+from jubako.descriptors._arrays import (
+    cast_exactly,
+    cast_softly,
+    check_dtype,
+    describe_dtype,
+    find_misfit,
+    json_path,
+    read_array,
+    reshape_softly,
+)
+from jubako.descriptors._json_text import dump_json, listed, parse_json
+from jubako.descriptors._media_types import JSON_MEDIA_TYPE, check_json_media_type
+from jubako.errors import BadInput, InvalidArgument
+
+_Array = np.ndarray[Any, Any]
+
+
+class NumpyNdarray(Descriptor):
+    """A numpy array, as nested JSON lists of numbers, booleans or text; a lone number is an array without dimensions.
+
+    Takes `application/json`, `application/…+json` and requests without a content type. JSON has no NaN and no
+    infinities: they are written as `null`, and `null` among numbers is read as NaN. Lists of unequal lengths, objects,
+    and texts among numbers are refused.
+
+    Args:
+        dtype: the values' type, as numpy names it; None keeps the one that the JSON values have (int64, float64, bool,
+            text).
+        enforce_dtype: True refuses values that `dtype` cannot hold; whole floats are taken as integers. False converts
+            what can be converted, and hands everything else to the API as it is.
+        shape: the lengths of all axes; -1 takes any. None takes any shape.
+        enforce_shape: True refuses other shapes. False reshapes if the number of values allows it, and hands every
+            other array to the API as it is.
+    """
+
+    media_types: ClassVar[tuple[str, ...]] = (JSON_MEDIA_TYPE,)
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        enforce_dtype: bool = False,
+        shape: Sequence[int] | None = None,
+        enforce_shape: bool = False,
+    ) -> None:
+        self._dtype = None if dtype is None else check_dtype(dtype)
+        self._shape = None if shape is None else _check_shape(shape)
+        self._enforce_dtype = enforce_dtype
+        self._enforce_shape = enforce_shape
+        for enforced, value, name in ((enforce_dtype, dtype, "dtype"), (enforce_shape, shape, "shape")):
+            if enforced and value is None:
+                raise InvalidArgument(f"enforce_{name}=True has no {name} to enforce.", do=f"give {name}=… too")
+
+    @classmethod
+    def from_sample(cls, sample_input: _Array, enforce_dtype: bool = True, enforce_shape: bool = True) -> NumpyNdarray:
+        """Describe arrays of the dtype and the whole shape of a sample.
+
+        Raises:
+            InvalidArgument: the sample is no array.
+        """
+        if not isinstance(sample_input, np.ndarray):
+            kind = type(sample_input).__name__
+            raise InvalidArgument(f"a sample is a numpy array, not {kind}.", do="use numpy.asarray(…)")
+        return cls(sample_input.dtype, enforce_dtype, sample_input.shape, enforce_shape)
+
+    def decode(self, body: bytes, content_type: str) -> _Array:
+        """Return the body's array; see `Descriptor.decode`."""
+        check_json_media_type(content_type)
+        array = read_array(parse_json(body), body, self._dtype)
+        array, mistake = self._conform(array)
+        if mistake:
+            field, problem, expected = mistake
+            raise BadInput(problem, field=field, expected=expected)
+        return array
+
+    def encode(self, value: Any, accept: str = "") -> EncodedBody:
+        """Write an array, or one numpy number, as nested lists; see `Descriptor.encode`."""
+        if not isinstance(value, np.ndarray | np.generic):
+            raise InvalidArgument(
+                f"an API with output {self!r} returned {type(value).__name__}.",
+                why="It returns a numpy array.",
+                do="return numpy.asarray(…), or declare output=JSON()",
+            )
+        array, mistake = self._conform(np.asarray(value))
+        if mistake:
+            _, message, expected = mistake
+            raise InvalidArgument(
+                f"an API with output {self!r} returned another: {message}", why=f"Expected {expected}."
+            )
+        return EncodedBody(_dumped(array), JSON_MEDIA_TYPE)
+
+    def openapi_schema(self) -> dict[str, Any]:
+        """Nested arrays to the depth of the shape; an array of anything without one."""
+        items: dict[str, Any] = {} if self._dtype is None else {"type": describe_dtype(self._dtype)}
+        if self._shape is None:
+            return {"type": "array", "items": items if self._dtype is None else {}}
+        for length in reversed(self._shape):
+            items = {"type": "array", "items": items}
+            if self._enforce_shape and length >= 0:
+                items |= {"minItems": length, "maxItems": length}
+        return items
+
+    def __repr__(self) -> str:
+        parts = [] if self._dtype is None else [f"dtype={str(self._dtype)!r}"]
+        parts += [] if self._shape is None else [f"shape={self._shape}"]
+        return f"NumpyNdarray({', '.join(parts)})"
+
+    def _conform(self, array: _Array) -> tuple[_Array, tuple[str, str, str] | None]:
+        """The array in the declared dtype and shape; if that is enforced and fails: field, message, expected."""
+        dtype, shape = self._dtype, self._shape
+        if dtype is not None and array.dtype != dtype:
+            converted = cast_exactly(array, dtype) if self._enforce_dtype else cast_softly(array, dtype)
+            if converted is None:
+                path = json_path(find_misfit(array, dtype))
+                return array, (path, f"the value at {path} does not fit dtype {dtype}.", f"values of dtype {dtype}")
+            array = converted
+        if shape is not None and not _fits(array.shape, shape):
+            if self._enforce_shape:
+                return array, ("$", f"the array has shape {array.shape}.", f"shape {shape}, where -1 is any length")
+            array = reshape_softly(array, shape)
+        return array, None
+
+
+def _check_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    lengths = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not all(isinstance(length, int | np.integer) and length >= -1 for length in lengths):
+        raise InvalidArgument(f"shape {shape!r} is not a shape.", do="give whole numbers, -1 for any length: (-1, 4)")
+    return tuple(int(length) for length in lengths)
+
+
+def _fits(actual: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    return len(actual) == len(declared) and all(d in (-1, a) for a, d in zip(actual, declared, strict=True))
+
+
+def _dumped(array: _Array) -> bytes:
+    try:
+        return orjson.dumps(array, None, orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError:
+        # Not contiguous, not of this machine's byte order, without dimensions, or of a dtype that orjson does not know.
+        return dump_json(listed(array))

@@ -1,0 +1,46 @@
+"""`Text`: a body of text in UTF-8."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from jubako.contracts.descriptor import Descriptor, EncodedBody
+from jubako.descriptors._media_types import TEXT_MEDIA_TYPE, check_text_media_type
+from jubako.errors import BadInput, InvalidArgument
+
+
+class Text(Descriptor):
+    """Text in UTF-8, as it is: `str` in, `str` out; the empty body is the empty text.
+
+    Takes `text/…` and requests without a content type.
+    """
+
+    media_types: ClassVar[tuple[str, ...]] = (TEXT_MEDIA_TYPE,)
+
+    def decode(self, body: bytes, content_type: str) -> str:
+        """Return the body's text; see `Descriptor.decode`."""
+        check_text_media_type(content_type)
+        try:
+            return body.decode()
+        except UnicodeDecodeError as error:
+            raise BadInput(
+                f"byte {error.start} of the body is not UTF-8.", field=f"byte {error.start}", expected="text in UTF-8"
+            ) from error
+
+    def encode(self, value: Any, accept: str = "") -> EncodedBody:
+        """Return the text's bytes; see `Descriptor.encode`."""
+        if not isinstance(value, str):
+            raise InvalidArgument(
+                f"an API with output Text() returned {type(value).__name__}.", why="It returns str.", do="return str(…)"
+            )
+        try:
+            return EncodedBody(value.encode(), f"{TEXT_MEDIA_TYPE}; charset=utf-8")
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(f"character {error.start} of the text is a lone surrogate: no UTF-8.") from error
+
+    def openapi_schema(self) -> dict[str, Any]:
+        """The schema of a text."""
+        return {"type": "string"}
+
+    def __repr__(self) -> str:
+        return "Text()"
