@@ -1,0 +1,195 @@
+"""The core stands on floors: a module imports lower floors, its own package, and what stands before it on its floor."""
+
+from __future__ import annotations
+
+import graphlib
+import sys
+
+import pytest
+
+# Lowest first; what stands on one line is one place, and may not name what stands on a later one.
+FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("F0", ("errors", "exceptions", "_references", "_documents")),
+    ("F1", ("values",)),
+    ("F2", ("contracts",)),
+    ("F3", ("settings", "plugins")),
+    (
+        "F4",
+        (
+            "workspace",
+            "stores",
+            "serializers",
+            "models",
+            "payloads",
+            "runners",
+            "dispatch",
+            "backends",
+            "descriptors",
+            "io",
+            "services",
+            "bentos",
+            "builtin",
+        ),
+    ),
+    ("F5", ("server", "serving", "cli", "__main__")),
+)
+ORDER = {name: place for place, name in enumerate(name for _, names in FLOORS for name in names)}
+
+# Upward, by text only. Everything else that points up is a mistake.
+MAY_POINT_UP_BY_TEXT = {
+    "jubako": "the public names are loaded when they are asked for",
+    "jubako.builtin": "the offers of the built-in plugin name what they offer",
+    "jubako.services.service": "Service.asgi_app makes the server's application",
+}
+# The built-in plugin is found by its name, as all plugins are.
+PLUGINS_NAME_THE_BUILT_IN = "jubako.builtin"
+
+ONLY_IN = {
+    "pluggy": ("jubako.plugins", "jubako.contracts.hookspecs"),
+    "importlib_metadata": ("jubako.plugins",),
+    "importlib.metadata": ("jubako.plugins", "jubako.bentos", "jubako.models", "jubako.cli", "jubako.testing"),
+    "quart": ("jubako.server",),
+    "hypercorn": ("jubako.server",),
+    "click": ("jubako.cli",),
+    "yaml": ("jubako._documents",),
+}
+
+
+def package_of(module: str) -> str:
+    """The part of the core that a module belongs to; empty for the root package."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def is_within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def inner_arrows(core, *kinds):
+    return [arrow for arrow in core.arrows if arrow.kind in kinds and is_within(arrow.target, ("jubako",))]
+
+
+def test_every_package_of_the_core_has_its_place_on_a_floor(core):
+    found = {package_of(module.name) for module in core} - {"", "testing"}
+    assert found <= set(ORDER), f"no place in FLOORS and docs/architecture.md: {sorted(found - set(ORDER))}"
+
+
+def upward_imports(core):
+    for arrow in inner_arrows(core, "top", "late", "typing"):
+        source, target = package_of(arrow.source), package_of(arrow.target)
+        if source in ("", "testing", target) or target == "":
+            continue
+        if target == "testing" or ORDER[target] > ORDER[source]:
+            yield str(arrow)
+
+
+def test_no_module_imports_upwards(core):
+    upward = list(upward_imports(core))
+    assert not upward, "\n".join(["imports that point up:", *upward])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from jubako.server import application",
+        "from jubako import server",
+        "import jubako.server",
+        "def late():\n    from jubako.server import application",
+        "if TYPE_CHECKING:\n    from jubako.server import application",
+        "from jubako.testing import PluginTests",
+    ],
+)
+def test_an_import_that_points_up_is_found(plant, line):
+    planted = plant({"stores/local.py": line, "server/__init__.py": "application = 1", "testing/__init__.py": ""})
+    assert len(list(upward_imports(planted))) == 1
+
+
+def test_the_root_package_imports_the_three_lowest_floors_only(core):
+    allowed = {name for floor, names in FLOORS if floor in ("F0", "F1", "F2") for name in names}
+    # The finder of runner types and the module of public names belong to the root package itself.
+    higher = [
+        str(arrow)
+        for arrow in inner_arrows(core, "top")
+        if arrow.source == "jubako" and package_of(arrow.target) not in allowed
+    ]
+    assert not higher, "\n".join(["import jubako would load these:", *higher])
+
+
+def test_nothing_below_the_commands_imports_the_root_package(core):
+    named = [
+        str(arrow)
+        for arrow in inner_arrows(core, "top", "late", "typing")
+        if arrow.target == "jubako" and ORDER.get(package_of(arrow.source), len(ORDER)) < ORDER["server"]
+    ]
+    assert not named, "\n".join(["import the module that defines the name instead:", *named])
+
+
+def upward_texts(core):
+    for arrow in inner_arrows(core, "text"):
+        source, target = package_of(arrow.source), package_of(arrow.target)
+        if arrow.source in MAY_POINT_UP_BY_TEXT or source in ("testing", target):
+            continue
+        if source == "plugins" and arrow.target == PLUGINS_NAME_THE_BUILT_IN:
+            continue
+        if target == "testing" or ORDER[target] > ORDER[source]:
+            yield str(arrow)
+
+
+def test_text_references_point_upwards_only_where_it_is_agreed(core):
+    upward = list(upward_texts(core))
+    assert not upward, "\n".join(["texts that point up:", *upward])
+
+
+def test_a_text_reference_that_points_up_is_found(plant):
+    planted = plant({"stores/local.py": 'SERVE = "jubako.server.asgi:serve"', "server/asgi.py": "serve = 1"})
+    assert len(list(upward_texts(planted))) == 1
+
+
+def test_nothing_imports_the_contract_tests(core):
+    arrows = [str(a) for a in inner_arrows(core, "top", "late", "typing") if is_within(a.target, ("jubako.testing",))]
+    assert not [arrow for arrow in arrows if not arrow.startswith("jubako.testing")]
+
+
+def first_cycle(sources) -> list[str]:
+    graph: dict[str, set[str]] = {module.name: set() for module in sources}
+    for arrow in sources.arrows:
+        if arrow.kind in ("top", "late") and arrow.target in graph and arrow.target != arrow.source:
+            graph[arrow.source].add(arrow.target)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other(everything):
+    assert not first_cycle(everything)
+
+
+def test_modules_that_import_each_other_are_found(plant):
+    planted = plant(
+        {"stores/a.py": "import jubako.stores.b", "stores/b.py": "def late():\n    from jubako.stores.a import x"}
+    )
+    assert set(first_cycle(planted)) == {"jubako.stores.a", "jubako.stores.b"}
+
+
+def test_foreign_packages_stay_where_they_belong(core):
+    stray = [
+        str(arrow)
+        for arrow in core.arrows
+        for foreign, homes in ONLY_IN.items()
+        if arrow.kind != "text" and is_within(arrow.target, (foreign,)) and not is_within(arrow.source, homes)
+    ]
+    assert not stray, "\n".join(stray)
+
+
+def test_the_entry_point_of_a_plugin_imports_nothing_heavy(everything):
+    light = ("jubako", "attrs", "pluggy")
+    heavy = []
+    for arrow in everything.arrows:
+        package, _, module = arrow.source.partition(".")
+        if not package.startswith("jubako_") or module not in ("", "plugin") or arrow.kind not in ("top", "late"):
+            continue
+        is_standard = arrow.target.partition(".")[0] in sys.stdlib_module_names
+        if not is_standard and not is_within(arrow.target, (*light, package)):
+            heavy.append(str(arrow))
+    assert not heavy, "\n".join(heavy)
