@@ -14,7 +14,7 @@ MINOR_VERSIONS = ("3.11", "3.12", "3.13")
 
 
 def name_pyenv_versions() -> str:
-    """Newest patch release of each of `MINOR_VERSIONS` that pyenv has, as PYENV_VERSION wants them; empty without pyenv."""
+    """The newest patch release of each of `MINOR_VERSIONS` that pyenv has, as PYENV_VERSION wants them."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     installed = [path.name for path in root.iterdir()] if root.is_dir() else []
     found = []
