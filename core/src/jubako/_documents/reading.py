@@ -1,0 +1,104 @@
+"""`parse_yaml`: YAML without tags, duplicate and merge keys, and aliases that stand for too much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from jubako.errors import ConfigurationError, JubakoError
+
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+_MAX_DEPTH = 64
+_MAX_ALIASED_VALUES = 10_000
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse_yaml(
+    text: str | bytes,
+    where: str,
+    *,
+    error: type[JubakoError] = ConfigurationError,
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+) -> object:
+    """Read one YAML document; an empty one is None.
+
+    Args:
+        text: the document; bytes are UTF-8.
+        where: what is read, for messages: a path, or the name of a variable.
+        error: the class of errors to raise.
+        max_bytes: a larger document is refused unread.
+
+    Raises:
+        JubakoError: of the class `error`; the document is not YAML, is too large or too deep, or holds a tag, a
+            duplicate key, or aliases that stand for more than 10,000 values.
+    """
+    if len(text) > max_bytes:
+        raise error(f"{where} is too large to be read: {len(text):,} bytes.", why=f"At most {max_bytes:,} are read.")
+    try:
+        readable = text.decode() if isinstance(text, bytes) else text
+        _check_events(readable)
+        return yaml.load(readable, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader that refuses more
+    except yaml.MarkedYAMLError as mistake:
+        mark = mistake.problem_mark or mistake.context_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = mistake.problem or mistake.context or "it is not YAML"
+        raise error(f"{where}{place}: cannot be read as YAML.", why=f"{reason.capitalize()}.") from mistake
+    except (yaml.YAMLError, ValueError) as mistake:
+        raise error(f"{where} cannot be read as YAML.", why=" ".join(str(mistake).split())) from mistake
+
+
+def _check_events(text: str) -> None:
+    """Refuse what is dangerous to build, before anything is built; stops reading at the first."""
+    sizes: dict[str | None, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, and the number of values when it was opened
+    values = aliased = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            # An alias inside its own anchor has no size yet: the document would contain itself.
+            if event.anchor not in sizes:
+                raise _refusal(f"alias *{event.anchor} stands for nothing, or for what contains it", event)
+            aliased += sizes[event.anchor]
+            values += sizes[event.anchor]
+            if aliased > _MAX_ALIASED_VALUES:
+                raise _refusal(f"its aliases stand for more than {_MAX_ALIASED_VALUES:,} values", event)
+        elif isinstance(event, yaml.NodeEvent):
+            values += 1
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise _refusal(f"the tag {tag!r} is not allowed", event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append((event.anchor, values - 1))
+                sizes.pop(event.anchor, None)  # an anchor may be given anew
+                if len(open_nodes) > _MAX_DEPTH:
+                    raise _refusal(f"it is more than {_MAX_DEPTH} levels deep", event)
+            elif event.anchor is not None:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor is not None:
+                sizes[anchor] = values - before
+
+
+def _refusal(problem: str, event: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+class _StrictLoader(_SafeLoader):  # type: ignore[misc]  # the C loader has no types
+    """A SafeLoader that refuses duplicate keys; the safe constructor would keep the last one silently."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys: set[object] = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem="the merge key '<<' is not allowed", problem_mark=key_node.start_mark
+                )
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, dict | list):
+                raise yaml.MarkedYAMLError(problem="a key is not a text", problem_mark=key_node.start_mark)
+            if key in keys:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            keys.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping

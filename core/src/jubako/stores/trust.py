@@ -1,0 +1,115 @@
+"""`TrustStore`: the digests of models that may be loaded on this machine although their format can run code."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from jubako.errors import InvalidArgument, StoreError
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class TrustStore:
+    """Trusted digests: those of the settings, and those in the file `<home>/.store/trust`; safe for several processes.
+
+    The file has one digest a line, with a note for people behind it. It is created with mode 0600. A line that is no
+    digest is passed over, so that one cut short by a crash trusts nothing.
+
+    Args:
+        home: `$JUBAKO_HOME`.
+        settings_digests: trusted beside those of the file.
+
+    Raises:
+        InvalidArgument: one of `settings_digests` is no digest.
+    """
+
+    def __init__(self, home: Path, settings_digests: Iterable[str] = ()) -> None:
+        self._path = home / ".store" / "trust"
+        self._settings_digests = frozenset(_checked(digest) for digest in settings_digests)
+
+    def is_trusted(self, digest: str) -> bool:
+        """True if the digest (`sha256:…`) is in the settings or in the file, which is read each time.
+
+        Raises:
+            StoreError: the file cannot be read, or others than its owner could have written it.
+        """
+        return digest in self._settings_digests or digest in self._digests_of_file()
+
+    def trust(self, digest: str, note: str) -> None:
+        """Add a digest to the file, unless it is there already; on disk when this returns.
+
+        Args:
+            digest: `sha256:` and 64 hexadecimal digits.
+            note: one line for people, such as the tag and the day.
+
+        Raises:
+            InvalidArgument: it is no digest.
+            StoreError: the file cannot be written.
+        """
+        if _checked(digest) in self._digests_of_file():
+            return
+        line = f"{digest} {' '.join(note.split())}".rstrip() + "\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW, 0o600)
+            try:
+                # A line cut short by a crash must not swallow the next one. One write: appends do not interleave.
+                start = b"" if _ends_with_line_feed(descriptor) else b"\n"
+                os.write(descriptor, start + line.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreError(
+                f"{self._path} cannot be written.",
+                why=f"{error.strerror}.",
+                do="check the folder's owner, mode and free space",
+            ) from error
+
+    def _digests_of_file(self) -> frozenset[str]:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | _NO_FOLLOW)
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise StoreError(f"{self._path} cannot be read.", why=f"{error.strerror}.") from error
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+            self._refuse_foreign_hands(os.fstat(descriptor))
+            return frozenset(
+                match[0] for line in file if (match := _DIGEST.match(line)) and _ends_word(line, match.end())
+            )
+
+    def _refuse_foreign_hands(self, status: os.stat_result) -> None:
+        if os.name == "posix" and (
+            status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid())
+        ):
+            raise StoreError(
+                f"{self._path} is not used.",
+                why="Others than you could have written to it, and so chosen what runs code here.",
+                do=f"look through it, then: chown $USER {self._path} && chmod 600 {self._path}",
+            )
+
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def _checked(digest: str) -> str:
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise InvalidArgument(f"{digest!r} is no digest.", do='write "sha256:" and 64 hexadecimal digits')
+    return digest
+
+
+def _ends_with_line_feed(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return True
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) == b"\n"
+
+
+def _ends_word(line: str, end: int) -> bool:
+    return end == len(line) or line[end].isspace()
