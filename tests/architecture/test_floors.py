@@ -16,8 +16,8 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "F4",
         (
-            "workspace",
             "stores",
+            "workspace",
             "serializers",
             "models",
             "payloads",

@@ -38,7 +38,7 @@ def parse_yaml(
     try:
         readable = text.decode() if isinstance(text, bytes) else text
         _check_events(readable)
-        return yaml.load(readable, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader that refuses more
+        return _StrictLoader(readable).get_single_data()
     except yaml.MarkedYAMLError as mistake:
         mark = mistake.problem_mark or mistake.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
