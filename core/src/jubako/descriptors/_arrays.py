@@ -17,8 +17,31 @@ _EXPECTED = "nested lists of equal lengths, all numbers, all booleans or all tex
 _MAX_DIMENSIONS = 64
 _JSON_TYPES = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "c": "number", "O": "object"}
 # Kinds of dtypes, from and to: conversions that can keep every value, and those that only numpy's own cast makes.
-_EXACT_KINDS = frozenset("bi bu bf bc ii iu ui uu fi fu if uf ff ic uc fc cc UU UM MM".split())
-_LOSSY_KINDS = frozenset("fi fu ib ub fb Ub Ui Uu Uf Uc bU iU uU fU".split())
+_EXACT_KINDS = frozenset(
+    [
+        "bi",
+        "bu",
+        "bf",
+        "bc",
+        "ii",
+        "iu",
+        "ui",
+        "uu",
+        "fi",
+        "fu",
+        "if",
+        "uf",
+        "ff",
+        "ic",
+        "uc",
+        "fc",
+        "cc",
+        "UU",
+        "UM",
+        "MM",
+    ]
+)
+_LOSSY_KINDS = frozenset(["fi", "fu", "ib", "ub", "fb", "Ub", "Ui", "Uu", "Uf", "Uc", "bU", "iU", "uU", "fU"])
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:

@@ -1,0 +1,117 @@
+"""The OpenAPI 3.1 document of a Service, made of its descriptors' schemas.
+
+It stands beside the Service and not in the server, for builds write it into every Bento too (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jubako.services.api import InferenceAPI
+    from jubako.services.service import Service
+
+_PROBLEM_MEDIA_TYPE = "application/problem+json"
+_ENDPOINTS = {
+    "/healthz": "Health check: 200 while the process lives.",
+    "/livez": "Liveness check: 200 while the process lives.",
+    "/readyz": "Readiness check: 200 when requests are served, 503 before and while draining.",
+    "/metrics": "Metrics in Prometheus' text format.",
+}
+_PROBLEMS = {
+    "400": "The body is not what the API takes.",
+    "413": "The request is larger than a limit allows.",
+    "415": "The API does not take this content type.",
+    "429": "Too many requests wait; try again after the time in Retry-After.",
+    "500": "The service failed.",
+    "503": "Nothing serves at the moment.",
+    "504": "The deadline passed.",
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Problem details by RFC 9457.",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+def describe_service(service: Service) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, JSON-like; equal for equal Services, without time or host."""
+    schemas: dict[str, Any] = {"Problem": _PROBLEM_SCHEMA}
+    paths: dict[str, Any] = {}
+    for api in service.apis.values():
+        paths[f"/{api.route}"] = {"post": _lift_definitions(_describe_api(service.name, api), schemas)}
+    for path, summary in _ENDPOINTS.items():
+        responses = {"200": {"description": "OK"}}
+        if path == "/readyz":
+            responses["503"] = {"description": "Not ready"}
+        paths[path] = {"get": {"tags": ["infrastructure"], "summary": summary, "responses": responses}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": service.name, "version": service.version or "0.0.0", "description": service.doc},
+        "tags": [
+            {"name": "service", "description": "The service's own APIs."},
+            {"name": "infrastructure", "description": "Endpoints for those who run it."},
+        ],
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _describe_api(service_name: str, api: InferenceAPI) -> dict[str, Any]:
+    doc = inspect.cleandoc(api.doc)
+    problem = {_PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        "tags": ["service"],
+        "summary": doc.partition("\n")[0] or api.name,
+        "description": doc,
+        "operationId": f"{service_name}__{api.name}",
+        "requestBody": {"required": True, "content": api.input.openapi_request_schema()},
+        "responses": {
+            "200": {"description": "The answer.", "content": api.output.openapi_responses_schema()},
+            **{status: {"description": text, "content": problem} for status, text in _PROBLEMS.items()},
+        },
+    }
+
+
+def _lift_definitions(part: Any, schemas: dict[str, Any]) -> Any:
+    """Move every `$defs` of a schema to the document's components, for `#` means the document once it stands in one."""
+    if isinstance(part, list):
+        return [_lift_definitions(item, schemas) for item in part]
+    if not isinstance(part, dict):
+        return part
+    definitions = part.get("$defs", {})
+    places = {f"#/$defs/{name}": f"#/components/schemas/{_free_name(name, schemas)}" for name in definitions}
+    for name, definition in definitions.items():
+        schemas[places[f"#/$defs/{name}"].rpartition("/")[2]] = _redirected(definition, places)
+    rest = {key: value for key, value in part.items() if key != "$defs"}
+    redirected = _redirected(rest, places) if places else rest
+    return {key: _lift_definitions(value, schemas) for key, value in redirected.items()}
+
+
+def _redirected(part: Any, places: dict[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_redirected(item, places) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: places.get(value, value) if key == "$ref" and isinstance(value, str) else _redirected(value, places)
+        for key, value in part.items()
+    }
+
+
+def _free_name(name: str, schemas: dict[str, Any]) -> str:
+    # Two models of one name are two schemas; components are named with ASCII only.
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    number = 1
+    candidate = plain
+    while candidate in schemas:
+        number += 1
+        candidate = f"{plain}-{number}"
+    return candidate
