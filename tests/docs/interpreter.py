@@ -1,0 +1,37 @@
+"""Runs the Python blocks of one page, one after the other, in one namespace: a JSON line in, a JSON line out.
+
+Not a test. A process of its own for each page, so that no page sees what another one imported or opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import traceback
+import types
+
+
+def main() -> None:
+    """Answer each line `{"code", "name", "module"}` with `{"output", "error", "traceback"}` until the input ends."""
+    answers = sys.stdout
+    page = types.ModuleType("__main__")
+    sys.modules["__main__"] = page
+    sys.path.insert(0, "")
+    for line in sys.stdin:
+        block = json.loads(line)
+        # A block that is a file runs as if it were imported, in a namespace of its own.
+        namespace = types.ModuleType(block["module"]) if block["module"] else page
+        output = io.StringIO()
+        answer = {"error": "", "traceback": ""}
+        with contextlib.redirect_stdout(output):
+            try:
+                exec(compile(block["code"], block["name"], "exec"), vars(namespace))
+            except BaseException as error:
+                answer = {"error": type(error).__name__, "traceback": traceback.format_exc()}
+        answers.write(json.dumps({"output": output.getvalue(), **answer}) + "\n")
+        answers.flush()
+
+
+main()

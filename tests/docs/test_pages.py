@@ -1,0 +1,63 @@
+"""Every Python block and every shell block of the documents runs, and prints what the page says it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for pattern in ("README.md", "docs/**/*.md", "core/README.md", "plugins/*/README.md", "examples/**/README.md")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_block_of_a_page_does_what_the_page_says(page, runner):
+    runner.run_page((ROOT / page).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("<!-- not run: slow -->\n```bash\nls\n```", "say why"),
+        ("<!-- not run: it takes very long -->\n```python\n1\n```", "cannot stand before"),
+        ("<!-- skip: it takes very long -->\n```python\n1\n```", "no such key"),
+        ("<!-- raises: KeyError -->\ntext\n```python\n1\n```", "right before a block"),
+        ("  ```python\n  1\n  ```", "indented"),
+        ("```python\n1\n", "no end"),
+    ],
+)
+def test_a_page_with_a_wrong_mark_is_refused(page, reason, blocks_of, page_error):
+    with pytest.raises(page_error, match=reason):
+        blocks_of(page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```python\n1 / 0\n```",
+        "<!-- raises: KeyError -->\n```python\n1\n```",
+        "```python\nprint(1)\n```\n<!-- prints -->\n```text\n2\n```",
+        "```bash\nfalse\n```",
+        "<!-- file: service.py -->\n```python\nimport no_such_module\n```",
+    ],
+)
+def test_a_page_that_is_wrong_fails(page, runner, page_error):
+    with pytest.raises(page_error):
+        runner.run_page(page)
+
+
+def test_blocks_share_names_files_and_what_they_printed(runner):
+    runner.run_page(
+        "<!-- file: four.py -->\n```python\nfour = 4\n```\n"
+        "```python\nfrom four import four\n```\n"
+        "```python\nprint(four, 'and more')\n```\n"
+        "<!-- prints -->\n```text\n4 and ...\n```\n"
+        "```bash\npython -c 'import four; print(four.four)'\n```\n"
+        "<!-- prints -->\n```text\n4\n```\n"
+    )
