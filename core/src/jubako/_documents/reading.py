@@ -43,7 +43,7 @@ def parse_yaml(
         mark = mistake.problem_mark or mistake.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         reason = mistake.problem or mistake.context or "it is not YAML"
-        raise error(f"{where}{place}: cannot be read as YAML.", why=f"{reason.capitalize()}.") from mistake
+        raise error(f"{where}{place}: cannot be read as YAML.", why=f"{reason[:1].upper()}{reason[1:]}.") from mistake
     except (yaml.YAMLError, ValueError) as mistake:
         raise error(f"{where} cannot be read as YAML.", why=" ".join(str(mistake).split())) from mistake
 
