@@ -14,7 +14,7 @@ _TYPES = (dict, list, str, int, float, bool, type(None))
 
 
 class JsonSerializer(Serializer):
-    """JSON in UTF-8, for dictionaries with text keys, lists, texts, numbers, booleans and None, at most 64 levels deep."""
+    """JSON in UTF-8, for dictionaries with text keys, lists, texts, numbers, booleans and None."""
 
     def can_dump(self, model: Any) -> bool:
         """True if the outermost type is one of JSON's; what is inside shows when it is written."""

@@ -39,7 +39,7 @@ class NpySerializer(Serializer):
                 array = np.lib.format.read_array(file, allow_pickle=False)
                 if file.read(1):
                     raise InvalidManifest(f"{path} holds more than one array.")
-        # A header is parsed as a Python literal, hence the errors of the tokenizer; MemoryError: it claims a vast shape.
+        # A header is read as a Python literal, hence the tokenizer's errors; MemoryError: it claims a vast shape.
         except (OSError, ValueError, TypeError, SyntaxError, MemoryError, tokenize.TokenError, RecursionError) as error:
-            raise InvalidManifest(f"{path} cannot be read as npy.", why=f"{error or type(error).__name__}") from error
+            raise InvalidManifest(f"{path} cannot be read as npy.", why=f"{type(error).__name__}: {error}.") from error
         return array

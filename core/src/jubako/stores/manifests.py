@@ -6,7 +6,7 @@ The records of this module are the files' shape; those of `values` are their mea
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -249,7 +249,7 @@ def _read(path: Path, document: type[_T]) -> _T:
     return structure(data, document, str(path), error=InvalidManifest)
 
 
-def _checked(path: Path, make_info: Any) -> Any:
+def _checked(path: Path, make_info: Callable[[], _T]) -> _T:
     try:
         return make_info()
     except JubakoError as error:

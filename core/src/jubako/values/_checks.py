@@ -1,7 +1,8 @@
-"""attrs validators whose errors are `InvalidArgument` and say what would have been right."""
+"""attrs validators whose errors are `InvalidArgument` and say what would have been right, and converters."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from jubako.errors import InvalidArgument
@@ -13,7 +14,8 @@ def whole_number(minimum: int) -> Any:
     def check(instance: object, attribute: Any, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             raise InvalidArgument(
-                f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do=f"give a whole number from {minimum}"
+                f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.",
+                do=f"give a whole number from {minimum}",
             )
 
     return check
@@ -36,4 +38,11 @@ def number(*, above: float | None = None, minimum: float | None = None) -> Any:
 def flag(instance: object, attribute: Any, value: object) -> None:
     """Accept True and False."""
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give True or False")
+        raise InvalidArgument(
+            f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give True or False"
+        )
+
+
+def as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
+    """Freeze a sequence; type checkers lose the item type of `tuple` itself as a converter."""
+    return tuple(items)

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
+from jubako.values._checks import as_tuple
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.tag import Tag
 
@@ -29,7 +30,7 @@ class BentoRunner:
 
     name: str
     runner_type: str
-    models: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    models: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
 
 
 @attrs.frozen
@@ -64,11 +65,11 @@ class BentoInfo:
     jubako_version: str
     creation_time: datetime = attrs.field()
     labels: Mapping[str, str] = attrs.field(factory=dict)
-    models: tuple[BentoModel, ...] = attrs.field(default=(), converter=tuple)
-    runners: tuple[BentoRunner, ...] = attrs.field(default=(), converter=tuple)
-    apis: tuple[BentoAPI, ...] = attrs.field(default=(), converter=tuple)
+    models: tuple[BentoModel, ...] = attrs.field(default=(), converter=as_tuple)
+    runners: tuple[BentoRunner, ...] = attrs.field(default=(), converter=as_tuple)
+    apis: tuple[BentoAPI, ...] = attrs.field(default=(), converter=as_tuple)
     build: Mapping[str, Any] = attrs.field(factory=dict)
-    files: tuple[FileEntry, ...] = attrs.field(default=(), converter=tuple)
+    files: tuple[FileEntry, ...] = attrs.field(default=(), converter=as_tuple)
 
     @tag.validator
     def _check_tag(self, _: object, tag: Tag) -> None:

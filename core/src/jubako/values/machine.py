@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from jubako.values._checks import number, whole_number
+from jubako.values._checks import as_tuple, number, whole_number
 
 
 @attrs.frozen
@@ -29,4 +29,4 @@ class Machine:
 
     cpus: float = attrs.field(validator=number(above=0))
     memory_bytes: int = attrs.field(validator=whole_number(1))
-    gpus: tuple[Gpu, ...] = attrs.field(default=(), converter=tuple)
+    gpus: tuple[Gpu, ...] = attrs.field(default=(), converter=as_tuple)

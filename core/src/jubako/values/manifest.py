@@ -39,7 +39,9 @@ class FileEntry:
     @sha256.validator
     def _check_sha256(self, _: object, sha256: str) -> None:
         if not _SHA256.fullmatch(sha256):
-            raise InvalidArgument(f"{sha256[:80]!r} is not a SHA-256 digest of {self.path}.", do="write 64 hexadecimal digits")
+            raise InvalidArgument(
+                f"{sha256[:80]!r} is not a SHA-256 digest of {self.path}.", do="write 64 hexadecimal digits"
+            )
 
 
 def digest_files(files: Iterable[FileEntry], *facts: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
+from jubako.values._checks import as_tuple
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
@@ -32,7 +33,7 @@ class ModelContext:
     python_version: str
     framework_name: str = ""
     framework_versions: Mapping[str, str] = attrs.field(factory=dict)
-    pip_requirements: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    pip_requirements: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
 
 
 @attrs.frozen
@@ -63,7 +64,7 @@ class ModelInfo:
     labels: Mapping[str, str] = attrs.field(factory=dict)
     options: Mapping[str, Any] = attrs.field(factory=dict)
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
-    files: tuple[FileEntry, ...] = attrs.field(default=(), converter=tuple)
+    files: tuple[FileEntry, ...] = attrs.field(default=(), converter=as_tuple)
     has_custom_objects: bool = False
     api_version: str = attrs.field(default=API_VERSION)
 

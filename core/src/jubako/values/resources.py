@@ -16,7 +16,17 @@ from jubako.values._checks import flag, number, whole_number
 KIB = 1024
 MIB = 1024 * KIB
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|t|ki|mi|gi|ti)?b?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": KIB, "mi": MIB, "gi": 1024 * MIB, "ti": MIB * MIB}
+_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": KIB,
+    "mi": MIB,
+    "gi": 1024 * MIB,
+    "ti": MIB * MIB,
+}
 
 
 def parse_cpu(value: float | str | None) -> float | None:
