@@ -1,0 +1,5 @@
+"""The version of the distribution, as text; a test compares it with the installed metadata."""
+
+from __future__ import annotations
+
+VERSION = "0.1.0"

@@ -1,0 +1,18 @@
+"""Plugins: found without being imported, loaded one by one, reported on, and composed into one frozen value."""
+
+from __future__ import annotations
+
+from jubako.plugins.composing import compose
+from jubako.plugins.composition import Composition
+from jubako.plugins.discovery import Candidate, discover
+from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
+
+__all__ = [
+    "Candidate",
+    "Composition",
+    "MissingRequirement",
+    "PluginReport",
+    "PluginStatus",
+    "compose",
+    "discover",
+]

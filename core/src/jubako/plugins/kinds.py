@@ -1,0 +1,54 @@
+"""The kinds of offers, in the order in which they are shown, and what each is called in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from jubako.contracts.offers import (
+    BackendType,
+    BatchPolicyType,
+    BuildStepType,
+    DescriptorType,
+    HttpServerType,
+    Offer,
+    PayloadType,
+    RunnerType,
+    SerializerType,
+    StoreType,
+)
+
+NOUNS: Mapping[type[Offer], str] = MappingProxyType(
+    {
+        RunnerType: "runner type",
+        StoreType: "store type",
+        SerializerType: "serializer",
+        PayloadType: "payload type",
+        BuildStepType: "build step",
+        BackendType: "backend",
+        DescriptorType: "descriptor",
+        BatchPolicyType: "batch policy",
+        HttpServerType: "HTTP server",
+    }
+)
+
+# Hooks that other plugins can implement; the remaining kinds are offered by the built-in plugin alone.
+HOOKS: Mapping[str, type[Offer]] = MappingProxyType(
+    {
+        "jubako_register_runner_types": RunnerType,
+        "jubako_register_store_types": StoreType,
+        "jubako_register_serializers": SerializerType,
+        "jubako_register_payload_types": PayloadType,
+        "jubako_register_build_steps": BuildStepType,
+    }
+)
+
+
+def kind_of(offer: Offer) -> type[Offer]:
+    """The kind that a record is of; the record itself may be of a subclass."""
+    return next(kind for kind in NOUNS if isinstance(offer, kind))
+
+
+def names_of(offer: Offer) -> tuple[str, ...]:
+    """Every name that an offer claims among those of its kind: its own first, then its aliases."""
+    return tuple(dict.fromkeys((offer.name, *getattr(offer, "aliases", ()))))

@@ -1,0 +1,78 @@
+"""The kinds of values that settings are made of, beside those of `values._checks`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from jubako.errors import InvalidArgument
+from jubako.values._checks import flag, number, whole_number
+from jubako.values.resources import parse_memory
+
+
+def names(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Read several names: a text with commas, or a list; empty ones are dropped.
+
+    Raises:
+        InvalidArgument: it is neither, or something in it is not text.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+        raise InvalidArgument(f"{value!r} is no list of names.", do='write ["a", "b"] or "a,b"')
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def size(value: int | str) -> int:
+    """Read bytes: a number, or a text such as `"16Mi"`.
+
+    Raises:
+        InvalidArgument: it is neither, or less than 1.
+    """
+    size_bytes = None if isinstance(value, bool) else parse_memory(value)
+    if size_bytes is None:
+        raise InvalidArgument(f"{value!r} is no size.", do='write bytes, or "512Ki", "16Mi", "2Gi"')
+    return size_bytes
+
+
+def text(instance: object, attribute: Any, value: object) -> None:
+    """Accept text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgument(f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give a text")
+
+
+def flag_field(default: bool) -> bool:
+    """A setting that is on or off."""
+    is_on: bool = attrs.field(default=default, validator=flag)
+    return is_on
+
+
+def names_field(*, is_secret: bool = False) -> tuple[str, ...]:
+    """A setting that is a list of names, empty by default; a secret one is left out of `repr`."""
+    listed: tuple[str, ...] = attrs.field(default=(), converter=names, repr=not is_secret)
+    return listed
+
+
+def size_field(default: int) -> int:
+    """A setting in bytes."""
+    size_bytes: int = attrs.field(default=default, converter=size)
+    return size_bytes
+
+
+def text_field(default: str) -> str:
+    """A setting that is text and not empty."""
+    content: str = attrs.field(default=default, validator=text)
+    return content
+
+
+def time_field(default: float) -> float:
+    """A setting in seconds, more than 0."""
+    seconds: float = attrs.field(default=default, validator=number(above=0))
+    return seconds
+
+
+def whole_field(default: int, minimum: int = 1) -> int:
+    """A setting that is a whole number of at least `minimum`."""
+    count: int = attrs.field(default=default, validator=whole_number(minimum))
+    return count

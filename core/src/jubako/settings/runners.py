@@ -1,0 +1,108 @@
+"""The `runners` section: where runners run, and what an operator changes of their own options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from jubako.settings._fields import text, text_field
+from jubako.values._checks import flag, number, whole_number
+from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
+
+
+def _flag() -> bool | None:
+    check: Any = attrs.validators.optional(flag)
+    is_on: bool | None = attrs.field(default=None, validator=check)
+    return is_on
+
+
+def _text() -> str | None:
+    check: Any = attrs.validators.optional(text)
+    content: str | None = attrs.field(default=None, validator=check)
+    return content
+
+
+def _whole(minimum: int = 1) -> int | None:
+    count: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(minimum)))
+    return count
+
+
+def _number(*, above: float | None = None, minimum: float | None = None) -> float | None:
+    check = attrs.validators.optional(number(above=above, minimum=minimum))
+    amount: float | None = attrs.field(default=None, validator=check)
+    return amount
+
+
+class _Changes:
+    """Settings of which each is None where the runner's own option stands."""
+
+    __slots__ = ()
+
+    def changes(self) -> dict[str, Any]:
+        """What is set, by name, as keyword arguments for `attrs.evolve` of the runner's own options."""
+        values = {name: getattr(self, name) for name in attrs.fields_dict(type(self))}  # type: ignore[arg-type]
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@attrs.frozen(kw_only=True)
+class BatchingSettings(_Changes):
+    """Changes to a runner's `BatchOptions`, where the fields are described; None keeps the runner's own."""
+
+    enabled: bool | None = _flag()
+    max_batch_size: int | None = _whole()
+    max_batch_bytes: int | None = attrs.field(default=None, converter=parse_memory)
+    max_wait_ms: float | None = _number(minimum=0)
+    max_latency_ms: float | None = _number(above=0)
+    max_queue_rows: int | None = _whole()
+    max_queue_bytes: int | None = attrs.field(default=None, converter=parse_memory)
+    timeout_s: float | None = _number(above=0)
+    policy: str | None = _text()
+
+
+@attrs.frozen(kw_only=True)
+class ResourceSettings(_Changes):
+    """Changes to a runner's `ResourceQuota`, where the fields are described; None keeps the runner's own."""
+
+    cpu: float | None = attrs.field(default=None, converter=parse_cpu)
+    memory: int | None = attrs.field(default=None, converter=parse_memory)
+    gpus: str | float | tuple[int, ...] | None = attrs.field(default=None, converter=parse_gpus)
+
+
+@attrs.frozen(kw_only=True)
+class OneRunnerSettings:
+    """What is changed of one runner.
+
+    Args:
+        batching: how its calls are joined.
+        resources: what it may use.
+    """
+
+    batching: BatchingSettings = attrs.field(factory=BatchingSettings)
+    resources: ResourceSettings = attrs.field(factory=ResourceSettings)
+
+
+@attrs.frozen(kw_only=True)
+class RunnersSettings:
+    """Where runners run, and what is changed of all of them or of one.
+
+    Args:
+        backend: the name of the backend that is used.
+        batching: how calls are joined, of every runner.
+        resources: what each runner may use.
+        named: the same for one runner, by its name; wins over what is said of every runner.
+    """
+
+    backend: str = text_field("inline")
+    batching: BatchingSettings = attrs.field(factory=BatchingSettings)
+    resources: ResourceSettings = attrs.field(factory=ResourceSettings)
+    named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict)
+
+    def for_runner(self, name: str) -> OneRunnerSettings:
+        """What is changed of the runner `name`: what is said of it, and of every runner where nothing is."""
+        one = self.named.get(name, OneRunnerSettings())
+        return OneRunnerSettings(
+            batching=attrs.evolve(self.batching, **one.batching.changes()),
+            resources=attrs.evolve(self.resources, **one.resources.changes()),
+        )

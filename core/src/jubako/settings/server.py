@@ -1,0 +1,137 @@
+"""The `server` section: how HTTP is spoken, and every limit of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from jubako.errors import InvalidArgument
+from jubako.settings._fields import flag_field, names_field, size_field, text_field, time_field, whole_field
+from jubako.values._checks import whole_number
+from jubako.values.resources import KIB, MIB
+
+
+def _port(instance: object, attribute: Any, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
+        raise InvalidArgument(f"port cannot be {value!r}.", do="give 1 to 65535, or 0 for any that is free")
+
+
+def _log_format(instance: object, attribute: Any, value: object) -> None:
+    if value not in ("auto", "text", "json"):
+        raise InvalidArgument(f"format cannot be {value!r}.", do="give auto, text or json")
+
+
+@attrs.frozen(kw_only=True)
+class CorsSettings:
+    """Which pages of other origins may read answers (cross-origin resource sharing).
+
+    Args:
+        enabled: False sends no CORS header, so that browsers keep other origins out.
+        access_control_allow_origin: origins such as `https://example.org`; `*` is every one.
+        access_control_allow_credentials: whether cookies and authorization may be sent along; not with origin `*`.
+        access_control_allow_methods: methods beside GET, HEAD and POST.
+        access_control_allow_headers: request headers beside those that browsers always send.
+        access_control_max_age: seconds for which a browser may remember a preflight; None leaves that to the browser.
+        access_control_expose_headers: response headers that pages may read.
+    """
+
+    enabled: bool = flag_field(False)
+    access_control_allow_origin: tuple[str, ...] = names_field()
+    access_control_allow_credentials: bool = flag_field(False)
+    access_control_allow_methods: tuple[str, ...] = names_field()
+    access_control_allow_headers: tuple[str, ...] = names_field()
+    access_control_max_age: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(0)))
+    access_control_expose_headers: tuple[str, ...] = names_field()
+
+    def __attrs_post_init__(self) -> None:
+        if self.access_control_allow_credentials and "*" in self.access_control_allow_origin:
+            raise InvalidArgument(
+                "access_control_allow_credentials cannot be on for the origin '*'.",
+                why="Every page of the web could act in the name of its visitor.",
+                do="list the origins that may",
+            )
+
+
+@attrs.frozen(kw_only=True)
+class MetricsSettings:
+    """Whether `/metrics` answers.
+
+    Args:
+        enabled: False leaves the route out.
+    """
+
+    enabled: bool = flag_field(True)
+
+
+@attrs.frozen(kw_only=True)
+class AccessLogSettings:
+    """Whether each request is logged.
+
+    Args:
+        enabled: False writes no access lines.
+    """
+
+    enabled: bool = flag_field(True)
+
+
+@attrs.frozen(kw_only=True)
+class LoggingSettings:
+    """What a serving process writes to stderr.
+
+    Args:
+        access: one line a request.
+        format: `text`, `json`, or `auto`: text on a terminal, JSON otherwise.
+    """
+
+    access: AccessLogSettings = attrs.field(factory=AccessLogSettings)
+    format: str = attrs.field(default="auto", validator=_log_format)
+
+
+@attrs.frozen(kw_only=True)
+class ServerSettings:
+    """Where and how a service is served, and the limits of one request.
+
+    Args:
+        host: the address that is bound.
+        port: 0 takes any port that is free.
+        backlog: connections that the system holds until they are accepted.
+        http_server: the name of the HTTP server that is used.
+        max_body_bytes: a larger body is refused with 413.
+        max_header_bytes: a request line and headers that are longer are refused.
+        max_body_chunks: pieces in which a body may arrive; more are refused with 413.
+        max_connections: open connections; more are closed at once.
+        header_timeout_s: seconds for a request's headers to arrive.
+        body_timeout_s: seconds for a request's body to arrive.
+        keep_alive_s: seconds that an idle connection is kept.
+        timeout_s: seconds for a whole request; then 504.
+        drain_s: seconds that requests in flight have when the server stops.
+        sync_threads: threads for API functions that are not async.
+        sync_waiting: calls that may wait for one of these threads; one more is refused with 429.
+        allowed_hosts: further values of the Host header that are answered; `*` is every one.
+        cors: which pages of other origins may read answers.
+        api_keys: if there are any, inference needs one of them; never shown.
+        metrics: whether `/metrics` answers.
+        logging: what is written to stderr.
+    """
+
+    host: str = text_field("127.0.0.1")
+    port: int = attrs.field(default=3000, validator=_port)
+    backlog: int = whole_field(2048)
+    http_server: str = text_field("hypercorn")
+    max_body_bytes: int = size_field(16 * MIB)
+    max_header_bytes: int = size_field(16 * KIB)
+    max_body_chunks: int = whole_field(65536)
+    max_connections: int = whole_field(1024)
+    header_timeout_s: float = time_field(5.0)
+    body_timeout_s: float = time_field(10.0)
+    keep_alive_s: float = time_field(75.0)
+    timeout_s: float = time_field(60.0)
+    drain_s: float = time_field(30.0)
+    sync_threads: int = whole_field(16)
+    sync_waiting: int = whole_field(64, minimum=0)
+    allowed_hosts: tuple[str, ...] = names_field()
+    cors: CorsSettings = attrs.field(factory=CorsSettings)
+    api_keys: tuple[str, ...] = names_field(is_secret=True)
+    metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
+    logging: LoggingSettings = attrs.field(factory=LoggingSettings)
