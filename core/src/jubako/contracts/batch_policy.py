@@ -35,10 +35,12 @@ class Decision:
         send: True to send what waits, up to the limit.
         look_again_s: if not `send`: the time at which to ask again even if nothing happens; None means at the next
             arrival or returned batch.
+        max_rows: if `send`: at most so many rows; None means the limit. A call that is larger alone is sent alone.
     """
 
     send: bool
     look_again_s: float | None = None
+    max_rows: int | None = None
 
 
 class CostModel(Protocol):

@@ -17,7 +17,9 @@ _IMPORT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 def _check_name(_: object, attribute: Any, name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidArgument(f"an offer cannot be named {name!r}.", do="use a-z, 0-9, '_', '-', '.', '+', a letter first")
+        raise InvalidArgument(
+            f"an offer cannot be named {name!r}.", do="use a-z, 0-9, '_', '-', '.', '+', a letter first"
+        )
 
 
 def _check_summary(offer: Any, attribute: Any, summary: object) -> None:

@@ -24,7 +24,8 @@ class DataFramePayload(Payload):
         _check_axis(axis)
         if len(single) != 1:
             raise InvalidArgument(
-                f"run takes one row, and the frame has {len(single)}.", do="give a Series or a frame of one row, or call run_batch"
+                f"run takes one row, and the frame has {len(single)}.",
+                do="give a Series or a frame of one row, or call run_batch",
             )
         return single
 
@@ -121,4 +122,6 @@ class SeriesPayload(Payload):
 
 def _check_axis(axis: int) -> None:
     if axis != 0:
-        raise InvalidArgument(f"frames and series have rows along axis 0 only, not {axis}.", do="set the batch axis to 0")
+        raise InvalidArgument(
+            f"frames and series have rows along axis 0 only, not {axis}.", do="set the batch axis to 0"
+        )

@@ -28,7 +28,9 @@ class TuplePayload(Payload):
         """The rows that all parts have."""
         counts = {self.payloads.for_value(part).count_rows(part, axis) for part in batch}
         if len(counts) != 1:
-            raise InvalidArgument(f"the {len(batch)} parts of a tuple have {sorted(counts)} rows.", do="give all parts the same rows")
+            raise InvalidArgument(
+                f"the {len(batch)} parts of a tuple have {sorted(counts)} rows.", do="give all parts the same rows"
+            )
         return counts.pop()
 
     def fit_key(self, batch: Any, axis: int) -> Hashable:
@@ -62,8 +64,6 @@ class TuplePayload(Payload):
         """A plain tuple, also of what was a named one."""
         buffers = iter(encoded.buffers)
         return tuple(
-            self.payloads.named(name).decode(
-                EncodedPayload(name, header, tuple(next(buffers) for _ in range(count)))
-            )
+            self.payloads.named(name).decode(EncodedPayload(name, header, tuple(next(buffers) for _ in range(count))))
             for name, header, count in encoded.header["parts"]
         )

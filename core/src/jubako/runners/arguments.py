@@ -78,7 +78,8 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
             size_bytes += payload.size_bytes(value)
     if len(set(counts)) > 1:
         raise InvalidArgument(
-            f"the arguments of one call have {counts} rows.", do="give every argument of run_batch the same number of rows"
+            f"the arguments of one call have {counts} rows.",
+            do="give every argument of run_batch the same number of rows",
         )
     rows = counts[0] if counts else 1
     # A call of no rows, or without any batch, has nothing along which it could be joined.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,6 +61,7 @@ def batch_method(input_batch_axis: int = 0, output_batch_axis: int = 0) -> Calla
     return mark
 
 
+@functools.cache
 def declared_methods(runner_class: type) -> dict[str, MethodSpec]:
     """Every function of a runner class that `batch_method` marks, by name."""
     found = {}

@@ -37,7 +37,8 @@ class RunnerDefinition(ABC):
         given = self.default_name if name is None else name
         if not isinstance(given, str) or not given:
             raise InvalidArgument(f"a runner cannot be named {given!r}.", do="give a text that is not empty")
-        self.name = re.sub(r"\W", "_", given) if given.isidentifier() or given[0].isalpha() else "_" + re.sub(r"\W", "_", given)
+        name = re.sub(r"\W", "_", given)
+        self.name = name if name.isidentifier() else f"_{name}"
 
     @property
     def default_name(self) -> str:

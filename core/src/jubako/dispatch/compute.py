@@ -1,0 +1,89 @@
+"""`ComputeThread`: the one thread in which a replica's model runs, so that the event loop never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+# One batch runs and one is ready, so that the model never waits for the loop; more would only age in the queue.
+_DEPTH = 2
+
+_Job = Callable[[], None]
+
+
+class ComputeThread:
+    """Runs jobs one after the other in a thread of its own and brings results to the event loop.
+
+    Args:
+        name: the thread's name, for people who read stack dumps.
+        loop: where results are delivered.
+    """
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._unfinished = 0
+        self._on_room: list[Callable[[], None]] = []
+        # A daemon: a model that never returns must not keep the process from exiting after its drain time.
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def has_room(self) -> bool:
+        """True if a batch that is submitted now runs at once or next."""
+        return self._unfinished < _DEPTH
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call `callback` on the loop each time a job has ended."""
+        self._on_room.append(callback)
+
+    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Run `work`, which must not raise, and then `done` with its result on the loop; called on the loop."""
+        self._unfinished += 1
+
+        def job() -> None:
+            result = work()
+            self._deliver(lambda: self._finish(done, result))
+
+        self._jobs.put(job)
+
+    def run(self, work: Callable[[], Any]) -> Future[Any]:
+        """Run `work` after what was submitted before; from any thread, and without the loop."""
+        future: Future[Any] = Future()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work())
+            # Not swallowed: handed to the one who waits for it.
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._jobs.put(job)
+        return future
+
+    def stop(self) -> None:
+        """End the thread after the jobs that were submitted; does not wait for it."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _deliver(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            # The loop is closed: nobody waits for answers any more.
+            return
+
+    def _finish(self, done: Callable[[Any], None], result: Any) -> None:
+        self._unfinished -= 1
+        done(result)
+        for callback in self._on_room:
+            callback()

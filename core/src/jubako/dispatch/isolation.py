@@ -1,0 +1,174 @@
+"""Running a batch so that a fault stays with its call: split and retried until the failing call is alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from jubako.dispatch.messages import Answer, SentCall
+from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed
+from jubako.runners.arguments import CallArguments, cut_arguments
+
+Compute = Callable[[Sequence[CallArguments]], tuple[list[Any], float]]
+Join = Callable[[Sequence[Any]], Any]
+
+
+@attrs.define(eq=False)
+class BatchOutcome:
+    """What came of one batch.
+
+    Args:
+        answers: position of the call in the batch to its answer; a call that was dropped has none.
+        compute_s: seconds in the runner's own code, retries included.
+        is_clean: True if the batch ran whole at the first try, so that its time tells what such a batch costs.
+        too_many_rows: the fewest rows that did not fit the device; None if all did.
+    """
+
+    answers: dict[int, Answer] = attrs.field(factory=dict)
+    compute_s: float = 0.0
+    is_clean: bool = True
+    too_many_rows: int | None = None
+
+
+@attrs.frozen(eq=False)
+class _Item:
+    """A call, or a piece of one, and the key of its answer; `position` is that of the whole call in the batch."""
+
+    key: int
+    position: int
+    call: SentCall
+
+
+@attrs.frozen(eq=False)
+class IsolatedBatch:
+    """Runs the calls of one batch; `run` blocks, and belongs to the thread that computes.
+
+    Args:
+        runner_name: for messages.
+        compute: runs calls as one batch, as `runners.execution.run_calls` does.
+        join: puts the answers to the pieces of one call together again.
+        input_axis: the axis along which a call is cut that is too large alone.
+        is_idempotent: False fails all calls of a failing batch instead of computing any of them again.
+    """
+
+    runner_name: str
+    compute: Compute
+    join: Join
+    input_axis: int = 0
+    is_idempotent: bool = True
+
+    def run(self, calls: Sequence[SentCall], limit_rows: int, is_dropped: Callable[[int], bool]) -> BatchOutcome:
+        """Answer every call that is still wanted; a batch of n with k failing calls costs at most 2·k·log2(n) retries.
+
+        Args:
+            calls: of one `fit_key`.
+            limit_rows: what is known to fit the device; a lone call of more rows is cut at once.
+            is_dropped: True for the position of a call that needs no answer any more; asked before anything is
+                computed for it.
+        """
+        outcome = BatchOutcome()
+        items = [_Item(position, position, call) for position, call in enumerate(calls)]
+        if len(items) == 1 and _can_cut(items[0]) and calls[0].arguments.rows > limit_rows:
+            outcome.is_clean = False
+            self._run_pieces(items[0], limit_rows, is_dropped, outcome)
+        else:
+            self._run(items, is_dropped, outcome)
+        return outcome
+
+    def _run(self, items: list[_Item], is_dropped: Callable[[int], bool], outcome: BatchOutcome) -> None:
+        wanted = self._without_late([item for item in items if not is_dropped(item.position)], outcome)
+        if not wanted:
+            return
+        started_s = time.perf_counter()
+        try:
+            values, compute_s = self.compute([item.call.arguments for item in wanted])
+        except BatchTooLarge as error:
+            outcome.compute_s += time.perf_counter() - started_s
+            self._run_smaller(wanted, is_dropped, outcome, error)
+        # What a runner raises was recorded under its name by `run_calls`; a payload type that cannot join is foreign too.
+        except Exception as error:
+            outcome.compute_s += time.perf_counter() - started_s
+            outcome.is_clean = False
+            if len(wanted) > 1 and self.is_idempotent:
+                self._run_halves(wanted, is_dropped, outcome)
+            else:
+                for item in wanted:
+                    outcome.answers[item.key] = Answer(item.call.number, error=self._own_error(error, len(wanted)))
+        else:
+            outcome.compute_s += compute_s
+            for item, value in zip(wanted, values, strict=True):
+                outcome.answers[item.key] = Answer(item.call.number, value)
+
+    def _without_late(self, items: list[_Item], outcome: BatchOutcome) -> list[_Item]:
+        now_s = time.monotonic()
+        for item in items:
+            if item.call.deadline_s <= now_s:
+                outcome.answers[item.key] = Answer(item.call.number, error=late(self.runner_name))
+        return [item for item in items if item.call.deadline_s > now_s]
+
+    def _run_halves(self, items: list[_Item], is_dropped: Callable[[int], bool], outcome: BatchOutcome) -> None:
+        middle = len(items) // 2
+        self._run(items[:middle], is_dropped, outcome)
+        self._run(items[middle:], is_dropped, outcome)
+
+    def _own_error(self, error: Exception, sharers: int) -> Exception:
+        # One exception object must not be raised in several callers: each raise adds to its traceback.
+        if isinstance(error, JubakoError) and sharers == 1:
+            return error
+        failure = RunnerFailed(f"runner {self.runner_name!r} failed.", why=str(error))
+        failure.__cause__ = error
+        return failure
+
+    def _run_smaller(
+        self, items: list[_Item], is_dropped: Callable[[int], bool], outcome: BatchOutcome, error: BatchTooLarge
+    ) -> None:
+        rows = sum(item.call.arguments.rows for item in items)
+        outcome.is_clean = False
+        outcome.too_many_rows = rows if outcome.too_many_rows is None else min(rows, outcome.too_many_rows)
+        if len(items) > 1:
+            self._run_halves(items, is_dropped, outcome)
+        elif rows > 1 and _can_cut(items[0]):
+            self._run_pieces(items[0], rows // 2, is_dropped, outcome)
+        else:
+            failure = RunnerFailed(
+                f"runner {self.runner_name!r} cannot compute {rows} rows, and the batch cannot be made smaller.",
+                why=str(error),
+                do="give the runner a larger device, or smaller inputs",
+            )
+            failure.__cause__ = error
+            outcome.answers[items[0].key] = Answer(items[0].call.number, error=failure)
+
+    def _run_pieces(
+        self, item: _Item, piece_rows: int, is_dropped: Callable[[int], bool], outcome: BatchOutcome
+    ) -> None:
+        arguments = item.call.arguments
+        starts = range(0, arguments.rows, piece_rows)
+        pieces = BatchOutcome(too_many_rows=outcome.too_many_rows)
+        for key, start in enumerate(starts):
+            piece = cut_arguments(arguments, start, min(start + piece_rows, arguments.rows), self.input_axis)
+            self._run([_Item(key, item.position, attrs.evolve(item.call, arguments=piece))], is_dropped, pieces)
+        outcome.compute_s += pieces.compute_s
+        outcome.too_many_rows = pieces.too_many_rows
+        number = item.call.number
+        errors = [answer.error for _, answer in sorted(pieces.answers.items()) if answer.error is not None]
+        if errors:
+            outcome.answers[item.key] = Answer(number, error=errors[0])
+        elif len(pieces.answers) == len(starts):
+            outcome.answers[item.key] = Answer(
+                number, self.join([pieces.answers[key].value for key in range(len(starts))])
+            )
+
+
+def late(runner_name: str) -> DeadlineExceeded:
+    """The error of a call whose deadline passed before it was computed, or before its answer came."""
+    return DeadlineExceeded(
+        f"a call of runner {runner_name!r} was not answered within its deadline.",
+        do="allow it more time (runners.batching.timeout_s, server.timeout_s), or serve more replicas",
+    )
+
+
+def _can_cut(item: _Item) -> bool:
+    return item.call.arguments.fit_key is not None
