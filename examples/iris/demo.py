@@ -1,4 +1,4 @@
-"""The whole way once: trains, saves, builds, serves, asks about all 150 flowers at the same time, and checks the answers.
+"""The whole way once: trains, saves, builds, serves, asks about all 150 flowers at once, and checks the answers.
 
 Everything is kept in a temporary folder. The server stays until Ctrl-C; with `--once` it is stopped at the end, and the
 exit status says whether every answer was right.
@@ -44,10 +44,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="of the server; a free one if 0")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="jubako-demo-") as home:
+    with tempfile.TemporaryDirectory(prefix="jubako-demo-") as home:
         os.environ["JUBAKO_HOME"] = home
         return _demonstrate(options.port or _free_port(), once=options.once)
-    return 0
 
 
 def _demonstrate(port: int, *, once: bool) -> int:
@@ -58,12 +57,12 @@ def _demonstrate(port: int, *, once: bool) -> int:
     with _serving(str(bento.tag), port):
         print(f"serving            http://{HOST}:{port}")
         right = _ask_about_all_flowers(jubako.sklearn.load(model), port)
-        if once:
-            return 0 if right else 1
-        print(f"\nAsk it yourself:   curl http://{HOST}:{port}/classify --json '[5.1, 3.5, 1.4, 0.2]'")
-        print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.", flush=True)
-        threading.Event().wait()
-    return 0
+        if not once:
+            print(f"\nAsk it yourself:   curl http://{HOST}:{port}/classify --json '[5.1, 3.5, 1.4, 0.2]'")
+            print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    return 0 if right else 1
 
 
 def _ask_about_all_flowers(model: Any, port: int) -> bool:
@@ -82,7 +81,7 @@ def _ask_about_all_flowers(model: Any, port: int) -> bool:
 
 
 def _classify(flowers: Sequence[Sequence[float]], port: int) -> tuple[list[Any], list[float]]:
-    """Answers and seconds, in the order of the flowers; each connection takes every 64th flower, one after the other."""
+    """Answers and seconds, in the order of the flowers; each connection takes every 64th flower, one by one."""
     answers: list[Any] = [None] * len(flowers)
     seconds = [0.0] * len(flowers)
     start_together = threading.Barrier(CONNECTIONS)
@@ -114,7 +113,7 @@ def _mean_batch(port: int) -> float:
     totals = {"sum": 0.0, "count": 0.0}
     for line in text.splitlines():
         for part in totals:
-            if line.startswith(f"jubako_batch_rows_{part}"):
+            if line.startswith(f"jubako_batch_size_{part}"):
                 totals[part] += float(line.rpartition(" ")[2])
     return totals["sum"] / totals["count"] if totals["count"] else 0.0
 

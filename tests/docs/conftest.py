@@ -119,6 +119,12 @@ class PageRunner:
             "JUBAKO_HOME": str(folder / "home"),
             "JUBAKO_SERVER__PORT": str(self.port),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")]),
+            # `pip install` in a page installs for this page only, with what is installed already, and asks no index.
+            "PIP_TARGET": str(folder / "packages"),
+            "PIP_NO_BUILD_ISOLATION": "0",
+            "PIP_NO_DEPS": "1",
+            "PIP_NO_INDEX": "1",
+            "PYTHONPATH": str(folder / "packages"),
             "PYTHONUNBUFFERED": "1",
         }
         self.work = folder / "work"
