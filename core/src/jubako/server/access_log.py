@@ -1,0 +1,114 @@
+"""`AccessLog`: one line a request, gathered and written every 100 ms by a thread of its own.
+
+The event loop only appends to a list. No query strings, headers or bodies are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from typing import TextIO
+
+from jubako.server.exchange import Exchange
+from jubako.server.log_lines import LineFormat, clean, json_line, timestamp
+
+_FLUSH_S = 0.1
+
+# Batches of lines that may wait for a reader of stderr that does not read; then lines are dropped and counted.
+_MAX_WAITING = 600
+_CLOSE_WAIT_S = 1.0
+
+_Entry = tuple[float, Exchange, float]
+
+
+class AccessLog:
+    """Collects requests on an event loop's thread and writes them to a stream.
+
+    Args:
+        stream: where the lines go, such as stderr; written by one thread, each 100 ms in one piece.
+        line_format: text or JSON.
+        role: of the process, for JSON lines.
+        slot: of the process, for JSON lines.
+    """
+
+    def __init__(self, stream: TextIO, line_format: LineFormat, role: str = "api", slot: int = 0) -> None:
+        self._stream = stream
+        self._line_format = line_format
+        self._role = role
+        self._slot = slot
+        self._gathered: list[_Entry] = []
+        self._batches: queue.Queue[tuple[list[_Entry], int] | None] = queue.Queue(_MAX_WAITING)
+        self._dropped = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._writer: threading.Thread | None = None
+
+    def request_finished(self, exchange: Exchange, duration_s: float) -> None:
+        """Note a request; costs well under a microsecond, and starts a timer if none runs."""
+        self._gathered.append((time.time(), exchange, duration_s))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_S, self._hand_over)
+
+    def close(self) -> None:
+        """Write what was gathered and end the thread; waits for at most a second."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._hand_over()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                self._batches.put_nowait(None)
+            except queue.Full:
+                return  # nobody reads stderr: the lines are lost, as is the place to say so
+            writer.join(_CLOSE_WAIT_S)
+
+    def _hand_over(self) -> None:
+        self._timer = None
+        gathered, self._gathered = self._gathered, []
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write, name="jubako-access-log", daemon=True)
+            self._writer.start()
+        try:
+            self._batches.put_nowait((gathered, self._dropped))
+            self._dropped = 0
+        except queue.Full:
+            self._dropped += len(gathered)
+
+    def _write(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            entries, dropped = batch
+            lines = [self._line(*entry) for entry in entries]
+            if dropped:
+                lines.append(json_line({"event": "access_log_overflow", "dropped": dropped}))
+            try:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                return  # the stream is gone, and with it the place to complain
+
+    def _line(self, epoch_s: float, exchange: Exchange, duration_s: float) -> str:
+        path = exchange.raw_path.decode("latin-1") or exchange.path
+        milliseconds = round(duration_s * 1000, 3)
+        if self._line_format == "json":
+            return json_line(
+                {
+                    "time": timestamp(epoch_s),
+                    "level": "info",
+                    "event": "access",
+                    "method": exchange.method,
+                    "path": path,
+                    "status": exchange.status,
+                    "duration_ms": milliseconds,
+                    "bytes": exchange.sent_bytes,
+                    "client": exchange.client,
+                    "role": self._role,
+                    "slot": self._slot,
+                    "request_id": exchange.id,
+                }
+            )
+        where = clean(path).replace(" ", "%20")
+        return (
+            f"{timestamp(epoch_s)} {clean(exchange.method)} {where} {exchange.status} {milliseconds:g}ms"
+            f" {exchange.sent_bytes}B {exchange.client or '-'} id={exchange.id}"
+        )

@@ -1,0 +1,182 @@
+"""`Application`: one ASGI callable that serves one Service, whatever HTTP server stands under it.
+
+The request path, outermost first: limits and Host check ▸ access log and metrics ▸ CORS ▸ API keys ▸ inference routes ▸
+Quart. Layers are wrapped round each other once, here; one that is switched off is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from jubako.contracts.backend import Backend
+from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
+from jubako.contracts.offers import BackendType
+from jubako.errors import JubakoError
+from jubako.server.access_log import AccessLog
+from jubako.server.api_keys import ApiKeys
+from jubako.server.cors import Cors
+from jubako.server.disconnects import DisconnectWatch
+from jubako.server.endpoints import PATHS, make_endpoints
+from jubako.server.entrance import Entrance, RequestFinished
+from jubako.server.inference import InferenceRoutes, Workplace
+from jubako.server.limits import HostCheck
+from jubako.server.log_lines import choose_format
+from jubako.server.metrics import ServiceMetrics
+from jubako.server.readiness import Readiness
+from jubako.server.thread_pool import ThreadPool
+from jubako.services import Service
+from jubako.settings import ServerSettings
+from jubako.workspace import Workspace, using_workspace
+
+_logger = logging.getLogger(__name__)
+
+_DECODERS = 4
+_DECODES_WAITING = 1024
+
+
+def make_application(service: Service, *, workspace: Workspace, backend: Backend | None = None) -> Application:
+    """Make the ASGI application of a service; nothing is started yet.
+
+    Args:
+        service: what is served; APIs added later are not seen.
+        workspace: the plugins, settings and stores it works with.
+        backend: where its runners run; None opens the one that `runners.backend` names, when the application starts.
+    """
+    return Application(service, workspace, backend)
+
+
+class Application:
+    """An ASGI application with a lifespan; one that gets a request without it (a test's transport) starts itself.
+
+    Args:
+        service: what is served.
+        workspace: the plugins, settings and stores.
+        backend: see `make_application`.
+    """
+
+    def __init__(self, service: Service, workspace: Workspace, backend: Backend | None) -> None:
+        settings = workspace.settings.server
+        self._service = service
+        self._workspace = workspace
+        self._given_backend = backend
+        self._start_lock = asyncio.Lock()
+        self._threads = ThreadPool("sync", settings.sync_threads, settings.sync_waiting)
+        self._decoders = ThreadPool("decode", _DECODERS, _DECODES_WAITING)
+        self._readiness = Readiness(self._threads)
+        self._metrics = ServiceMetrics(service.name, self._queued_rows) if settings.metrics.enabled else None
+        self._access_log = _open_access_log(settings)
+        self._quart = make_endpoints(service, settings, self._readiness, self._metrics, self._decoders)
+        self._request_path = self._wrap(settings)
+
+    async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
+        """Answer one request, or run the lifespan."""
+        scope_type = scope["type"]
+        if scope_type == "http":
+            if not self._readiness.has_started:
+                await self.start()
+            await self._request_path(scope, receive, send)
+        elif scope_type == "lifespan":
+            await self._live(receive, send)
+        else:
+            # Before `websocket.accept` this is a 403: nothing here speaks WebSocket.
+            await send({"type": "websocket.close"})
+
+    async def start(self) -> None:
+        """Start the runners and wait until they are warm; a second call waits for the first, or does nothing.
+
+        Raises:
+            JubakoError: a runner or its backend cannot start.
+        """
+        async with self._start_lock:
+            if self._readiness.has_started:
+                return
+            await self._quart.startup()
+            if self._service.runners:
+                with using_workspace(self._workspace):
+                    backend = self._given_backend or self._open_backend()
+                    observers = () if self._metrics is None else (self._metrics,)
+                    await backend.start(tuple(self._service.runners.values()), observers)
+                self._readiness.backend = backend
+            self._readiness.has_started = True
+
+    async def stop(self) -> None:
+        """Answer what the runners have queued, stop them, and write what was logged; may be called twice."""
+        async with self._start_lock:
+            if not self._readiness.has_started:
+                return
+            self._readiness.has_started = False
+            backend, self._readiness.backend = self._readiness.backend, None
+            try:
+                if backend is not None:
+                    await backend.stop()
+                await self._quart.shutdown()
+            finally:
+                self._threads.close()
+                self._decoders.close()
+                if self._access_log is not None:
+                    self._access_log.close()
+
+    def begin_drain(self) -> None:
+        """Say on `/readyz` that no new requests should come; those that do are answered still."""
+        self._readiness.is_draining = True
+
+    def _wrap(self, settings: ServerSettings) -> ASGIApp:
+        workplace = Workplace(settings, self._threads, self._decoders, DisconnectWatch())
+        apis = tuple(self._service.apis.values())
+        labels = {path: path for path in PATHS} | {f"/{api.route}": api.name for api in apis}
+        finished: list[RequestFinished] = []
+        started: list[Callable[[str], None]] = []
+        if self._metrics is not None:
+            started.append(self._metrics.request_started)
+            finished.append(self._metrics.request_finished)
+        if self._access_log is not None:
+            finished.append(self._access_log.request_finished)
+
+        app: ASGIApp = InferenceRoutes(self._quart, apis, workplace)
+        if settings.api_keys:
+            app = ApiKeys(app, settings.api_keys)
+        if settings.cors.enabled:
+            app = Cors(app, settings.cors)
+        hosts = HostCheck(settings.host, settings.allowed_hosts)
+        return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished))
+
+    def _open_backend(self) -> Backend:
+        composition, settings = self._workspace.composition, self._workspace.settings
+        open_backend = composition.resolve(composition.find(BackendType, settings.runners.backend), "backend")
+        backend: Backend = open_backend(composition, settings)
+        return backend
+
+    def _queued_rows(self) -> dict[str, int]:
+        backend = self._readiness.backend
+        if backend is None:
+            return {}
+        return {name: backend.handle(name).queued_rows for name in self._service.runners}
+
+    async def _live(self, receive: ASGIReceive, send: ASGISend) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            if not isinstance(error, JubakoError):
+                _logger.exception("the service did not start")
+            await send({"type": "lifespan.startup.failed", "message": f"The service did not start. {error}"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        try:
+            await self.stop()
+        except Exception as error:
+            _logger.exception("the service did not stop cleanly")
+            await send({"type": "lifespan.shutdown.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _open_access_log(settings: ServerSettings) -> AccessLog | None:
+    if not settings.logging.access.enabled:
+        return None
+    return AccessLog(sys.stderr, choose_format(settings.logging.format, sys.stderr))

@@ -1,0 +1,118 @@
+"""The Quart application: page, OpenAPI document, health, metrics, and every route that is not an API's."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from jubako.server.exchange import SCOPE_KEY, Exchange
+from jubako.server.metrics import ServiceMetrics
+from jubako.server.page import CONTENT_SECURITY_POLICY, render_page
+from jubako.server.problems import Problem, problem_of, problem_of_status
+from jubako.server.readiness import Readiness
+from jubako.server.thread_pool import ThreadPool
+from jubako.services import Service
+from jubako.services.openapi import describe_service
+from jubako.settings import ServerSettings
+
+_logger = logging.getLogger(__name__)
+
+PATHS = ("/", "/docs.json", "/healthz", "/livez", "/readyz", "/metrics")
+"""The paths that are answered here, as labels of metrics."""
+
+_PROBLEM_TYPE = "application/problem+json"
+
+
+def make_endpoints(
+    service: Service,
+    settings: ServerSettings,
+    readiness: Readiness,
+    metrics: ServiceMetrics | None,
+    workers: ThreadPool,
+) -> Quart:
+    """Make the Quart application of a service.
+
+    Args:
+        service: the service.
+        settings: limits of what Quart reads.
+        readiness: what `/readyz` tells.
+        metrics: what `/metrics` tells; None leaves the route out.
+        workers: threads for what would hold up the event loop.
+    """
+    # No static folder: the default one would serve files from beside this module.
+    quart = Quart("jubako.server", static_folder=None)
+    quart.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    quart.config["BODY_TIMEOUT"] = settings.body_timeout_s
+    # Otherwise a debugger or a test's setting would send tracebacks to clients.
+    quart.config["PROPAGATE_EXCEPTIONS"] = False
+    document = orjson.dumps(describe_service(service))
+    page = render_page(service)
+
+    @quart.get("/")
+    async def show_page() -> Response:
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "x-content-type-options": "nosniff"}
+        return Response(page, content_type="text/html; charset=utf-8", headers=headers)
+
+    @quart.get("/docs.json")
+    async def show_document() -> Response:
+        return Response(document, content_type="application/json")
+
+    @quart.get("/healthz")
+    @quart.get("/livez")
+    async def tell_life() -> Response:
+        return Response("\n", content_type="text/plain; charset=utf-8")
+
+    @quart.get("/readyz")
+    async def tell_readiness() -> Response:
+        reasons = readiness.reasons()
+        body = orjson.dumps({"ready": not reasons, "reasons": reasons})
+        return Response(body, 503 if reasons else 200, content_type="application/json")
+
+    if metrics is not None:
+        counted = metrics
+
+        @quart.get("/metrics")
+        async def show_metrics() -> Response:
+            # Collectors of user code may block.
+            text = await workers.run(counted.render)
+            return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    quart.register_error_handler(HTTPException, _tell_refusal)
+    quart.register_error_handler(Exception, _tell_failure)
+    return quart
+
+
+async def _tell_refusal(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == 404:
+        problem = problem_of_status(404, "There is nothing at this path. Do: see / for the routes of this service.")
+    elif status == 405:
+        problem = problem_of_status(405, f"This path does not take {request.method[:20]}.")
+    elif status < 400:
+        # A redirect is an answer, not a refusal.
+        return Response(error.get_body(), status, headers=dict(error.get_headers()))
+    else:
+        problem = problem_of_status(status)
+    response = _problem_response(problem)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after", "www-authenticate"):
+            response.headers[name] = value
+    return response
+
+
+async def _tell_failure(error: Exception) -> Response:
+    problem = problem_of(error)
+    if problem.status >= 500:
+        _logger.error("%s failed", request.path, exc_info=error)
+    return _problem_response(problem)
+
+
+def _problem_response(problem: Problem) -> Response:
+    scope: dict[str, Any] = request.scope
+    exchange: Exchange = scope[SCOPE_KEY]
+    headers = {name.decode(): value.decode() for name, value in problem.headers}
+    return Response(problem.encode(exchange.id), problem.status, content_type=_PROBLEM_TYPE, headers=headers)

@@ -1,0 +1,77 @@
+"""`Entrance`: the outermost layer of the request path, with limits, request id, access log and metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
+from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, current_request_id, path_below_root
+from jubako.server.limits import HostCheck, refusal
+from jubako.server.problems import send_problem
+
+RequestFinished = Callable[[Exchange, float], None]
+
+
+class Entrance:
+    """Makes the `Exchange` of each request, refuses what breaks a limit, and tells of each answer, refusals included.
+
+    Args:
+        app: the layers inside.
+        hosts: which Host headers are answered.
+        label_of: an API's or endpoint's name by path; `other` for none.
+        started: called with the label of each request.
+        finished: each is called with the exchange and its seconds when the answer is sent or the client has left;
+            plain functions, which must not block.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: HostCheck,
+        label_of: Callable[[str], str],
+        started: tuple[Callable[[str], None], ...],
+        finished: tuple[RequestFinished, ...],
+    ) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._label_of = label_of
+        self._started = started
+        self._finished = finished
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
+        """Answer one HTTP request."""
+        exchange = self._open(scope)
+        # The id travels in the answer's headers. A body's bytes are counted for the log.
+        id_header = (b"x-request-id", exchange.id.encode("ascii"))
+
+        async def note_and_send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), id_header]}
+            else:
+                exchange.sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        for started in self._started:
+            started(exchange.label)
+        try:
+            problem = refusal(exchange.headers, self._hosts)
+            if problem is None:
+                await self._app(scope, receive, note_and_send)
+            else:
+                await send_problem(note_and_send, problem, exchange.id)
+        finally:
+            duration_s = time.monotonic() - exchange.started_s
+            for finished in self._finished:
+                finished(exchange, duration_s)
+
+    def _open(self, scope: dict[str, Any]) -> Exchange:
+        path = path_below_root(scope)
+        exchange = Exchange(scope, path, self._label_of(path), time.monotonic())
+        exchange.id = self._ids.take(exchange.headers.get(b"x-request-id"))
+        current_request_id.set(exchange.id)
+        scope[SCOPE_KEY] = exchange
+        return exchange

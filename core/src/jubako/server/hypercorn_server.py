@@ -1,0 +1,161 @@
+"""`serve`: the built-in HTTP server, Hypercorn's HTTP/1.1, HTTP/2 and WebSocket (see `contracts.http_server`).
+
+The protocols are Hypercorn's; accepting, limits and stopping are our own, for Hypercorn's stop depends on the version of
+Python: before 3.12 it cuts requests after `graceful_timeout`, from 3.12 on it waits for every client without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from wsgiref.handlers import format_date_time
+
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+
+from jubako.contracts.http_server import ASGIApp
+from jubako.server.connection import Connection
+from jubako.server.in_flight import InFlight
+from jubako.server.lifespan import Lifespan
+from jubako.settings import ServerSettings
+
+_logger = logging.getLogger(__name__)
+
+_SWEEP_S = 0.25
+_CUT_GRACE_S = 1.0
+
+# Bounds what one connection can leave behind in counters; no client reaches it by accident.
+_MAX_REQUESTS_A_CONNECTION = 1_000_000
+
+_FULL_BODY = (
+    b'{"type":"urn:jubako:problem:service-unavailable","title":"Service unavailable","status":503,'
+    b'"detail":"The server has too many connections. Do: try again later."}'
+)
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-type: application/problem+json\r\ncontent-length: %d\r\n\r\n%s" % (len(_FULL_BODY), _FULL_BODY)
+)
+
+
+async def serve(
+    app: ASGIApp,
+    sockets: Sequence[socket.socket],
+    settings: ServerSettings,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serve an application until `stop` is set and nothing is in flight; see `contracts.http_server.HttpServer`.
+
+    WebSockets are closed (1012) and idle connections dropped as soon as `stop` is set. Requests have `drain_s`; what is
+    left then is answered 503 if its answer has not begun, and cut. Cancelling the coroutine cuts everything at once.
+    """
+    lifespan = Lifespan(app)
+    try:
+        if not await lifespan.start(stop):
+            return
+        listener = _Listener(app, settings)
+        try:
+            await listener.open(sockets)
+            ready()
+            await stop.wait()
+            await listener.drain()
+        finally:
+            listener.abort()
+    finally:
+        await lifespan.stop()
+
+
+class _Listener:
+    """Accepts connections and knows those that are open."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._config = _ProtocolConfig(settings)
+        self._context = WorkerContext(None)
+        self._in_flight = InFlight(app)
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept from now on; the sockets stay the caller's, for what asyncio closes are duplicates."""
+        for listening in sockets:
+            server = await asyncio.start_server(self._accept, sock=listening.dup(), backlog=self._settings.backlog)
+            self._servers.append(server)
+
+    async def drain(self) -> None:
+        """Accept no more, let what is in flight be answered, end the rest."""
+        await self._context.terminated.set()
+        self._close_servers()
+        for connection in list(self._connections.values()):
+            connection.close_if_idle()
+        if not await self._in_flight.drain(self._settings.drain_s):
+            _logger.warning("requests were still in flight after %g s and are cut", self._settings.drain_s)
+            await self._in_flight.cut(_CUT_GRACE_S)
+        if self._connections:
+            # Answers are written; clients that are slow to read them have the same second.
+            await asyncio.wait(list(self._connections), timeout=_CUT_GRACE_S)
+
+    def abort(self) -> None:
+        """Close everything now."""
+        self._close_servers()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for task, connection in self._connections.items():
+            connection.abort()
+            task.cancel()
+
+    def _close_servers(self) -> None:
+        # Not followed by `wait_closed`, which from Python 3.12 on waits for every open connection.
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= self._settings.max_connections:
+            writer.write(_FULL)
+            writer.close()
+            return
+        task = asyncio.current_task()
+        if task is None:  # never under asyncio; tells the type checker
+            raise RuntimeError("a connection is accepted outside a task")
+        connection = Connection(self._in_flight, self._config, self._context, self._settings, reader, writer)
+        self._connections[task] = connection
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_S, self._close_late)
+        try:
+            await connection.run()
+        finally:
+            del self._connections[task]
+
+    def _close_late(self) -> None:
+        """Close what is overdue. One timer for all connections costs nothing per request, unlike one for each."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        for connection in list(self._connections.values()):
+            connection.close_if_late(now_s)
+        self._sweep = loop.call_later(_SWEEP_S, self._close_late) if self._connections else None
+
+
+class _ProtocolConfig(Config):
+    """What Hypercorn's protocols are to know."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.h11_max_incomplete_size = settings.max_header_bytes
+        self.h2_max_header_list_size = settings.max_header_bytes
+        self.keep_alive_max_requests = _MAX_REQUESTS_A_CONNECTION
+        self.websocket_max_message_size = settings.max_body_bytes
+        self.errorlog = logging.getLogger("jubako.server.hypercorn")
+        self._date_second = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        """The date, formatted once a second (Hypercorn does it for each response, 12 µs), and no server's name."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._headers = [(b"date", format_date_time(second).encode("ascii"))]
+        return self._headers

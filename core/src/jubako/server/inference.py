@@ -1,0 +1,206 @@
+"""`InferenceRoutes`: APIs answered as raw ASGI, looked up before Quart (which alone would cost as much again).
+
+A request's way: body read once within its limits ▸ decoded ▸ the user's function ▸ encoded ▸ sent in one piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from typing import Any
+
+import attrs
+
+from jubako.contracts.descriptor import EncodedBody
+from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
+from jubako.errors import InternalServerError
+from jubako.runners import call_deadline
+from jubako.server.disconnects import DisconnectWatch
+from jubako.server.exchange import CLIENT_LEFT, SCOPE_KEY, Exchange
+from jubako.server.limits import ClientLeft, read_body
+from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
+from jubako.server.thread_pool import ThreadPool
+from jubako.services import InferenceAPI
+from jubako.settings import ServerSettings
+
+_logger = logging.getLogger(__name__)
+
+# Decoding this much JSON takes about 2 ms; more is not done on the event loop.
+_LARGE_BODY_BYTES = 256 * 1024
+
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t\xa0-\xff]*")
+
+_NOT_POST = (b"allow", b"POST")
+
+
+@attrs.frozen
+class Workplace:
+    """What the APIs of one application share.
+
+    Args:
+        settings: limits and timeouts.
+        threads: where sync functions run.
+        decoders: where large bodies are decoded.
+        disconnects: withdraws the work of clients that left.
+    """
+
+    settings: ServerSettings
+    threads: ThreadPool
+    decoders: ThreadPool
+    disconnects: DisconnectWatch
+
+
+class InferenceRoutes:
+    """Answers requests for the routes of APIs and passes all others on.
+
+    Args:
+        app: what answers the other routes.
+        apis: the service's APIs.
+        workplace: what they share.
+    """
+
+    def __init__(self, app: ASGIApp, apis: tuple[InferenceAPI, ...], workplace: Workplace) -> None:
+        self._app = app
+        self._routes = {f"/{api.route}": InferenceRoute(api, workplace) for api in apis}
+
+    async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
+        """Answer an API's request, or pass it on."""
+        exchange: Exchange = scope[SCOPE_KEY]
+        route = self._routes.get(exchange.path)
+        if route is None:
+            await self._app(scope, receive, send)
+        elif exchange.method == "POST":
+            await route.answer(exchange, receive, send)
+        else:
+            detail = f"{exchange.path} takes POST, not {exchange.method[:20]}. Do: send the input as the body of a POST."
+            await send_problem(send, problem_of_status(405, detail, headers=(_NOT_POST,)), exchange.id)
+
+
+class InferenceRoute:
+    """One API.
+
+    Args:
+        api: the API.
+        workplace: what it shares with the others.
+    """
+
+    def __init__(self, api: InferenceAPI, workplace: Workplace) -> None:
+        self._api = api
+        self._is_async = api.is_async
+        self._workplace = workplace
+
+    async def answer(self, exchange: Exchange, receive: ASGIReceive, send: ASGISend) -> None:
+        """Send exactly one response, unless the client has left or the server cuts the request."""
+        try:
+            encoded = await self._compute(exchange, receive)
+        except ClientLeft:
+            exchange.status = CLIENT_LEFT
+        except _Refused as refused:
+            await send_problem(send, refused.problem, exchange.id)
+        except Exception as error:
+            problem = problem_of(error)
+            _log_failure(self._api.name, problem, error)
+            await send_problem(send, problem, exchange.id)
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": _response_headers(encoded)})
+            await send({"type": "http.response.body", "body": encoded.body})
+
+    async def _compute(self, exchange: Exchange, receive: ASGIReceive) -> EncodedBody:
+        settings = self._workplace.settings
+        deadline_s = exchange.started_s + settings.timeout_s
+        has_body = False
+        try:
+            # One timeout for both, moved when the body is there: a second one would cost another 5 µs.
+            async with asyncio.timeout(min(settings.body_timeout_s, settings.timeout_s)) as clock:
+                body = await read_body(receive, exchange.headers, settings.max_body_bytes, settings.max_body_chunks)
+                has_body = True
+                remaining_s = deadline_s - time.monotonic()
+                clock.reschedule(asyncio.get_running_loop().time() + remaining_s)
+                call_deadline.set(deadline_s)
+                return await self._call(exchange, body, receive)
+        except TimeoutError:
+            if not clock.expired():
+                raise  # the user's own
+            raise _Refused(_late(settings, has_body=has_body)) from None
+
+    async def _call(self, exchange: Exchange, body: bytes, receive: ASGIReceive) -> EncodedBody:
+        disconnects = self._workplace.disconnects
+        watched = disconnects.add(receive)
+        try:
+            value = await self._decode(body, exchange.headers.get(b"content-type", b"").decode("latin-1"))
+            accept = exchange.headers.get(b"accept", b"").decode("latin-1")
+            if self._is_async:
+                result = await self._api.func(value)
+                return self._encode(result, accept)
+            return await self._workplace.threads.run(self._call_in_thread, value, accept)
+        except asyncio.CancelledError:
+            if not watched.has_left:
+                raise
+            watched.task.uncancel()
+            raise ClientLeft from None
+        except SystemExit as error:
+            raise InternalServerError("The API's function exits the process.") from error
+        finally:
+            disconnects.remove(watched)
+
+    async def _decode(self, body: bytes, content_type: str) -> Any:
+        descriptor = self._api.input
+        if len(body) > _LARGE_BODY_BYTES or descriptor.is_heavy:
+            return await self._workplace.decoders.run(descriptor.decode, body, content_type)
+        return descriptor.decode(body, content_type)
+
+    def _call_in_thread(self, value: Any, accept: str) -> EncodedBody:
+        return self._encode(self._api.func(value), accept)
+
+    def _encode(self, result: Any, accept: str) -> EncodedBody:
+        try:
+            encoded = self._api.output.encode(result, accept)
+        except Exception as error:
+            # Whatever it is, it is not the client's fault: a wrong value must not come out as a 400.
+            raise InternalServerError(
+                f"API {self._api.name!r} returned what its output descriptor cannot encode.", why=str(error)
+            ) from error
+        for name, value in (("content-type", encoded.content_type), *encoded.headers.items()):
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise InternalServerError(f"API {self._api.name!r} set a response header {name!r} that HTTP forbids.")
+        return encoded
+
+
+class _Refused(Exception):
+    """The request is answered with a problem that no error class stands for."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+def _late(settings: ServerSettings, *, has_body: bool) -> Problem:
+    if has_body:
+        return problem_of_status(504, f"The answer was not ready within {settings.timeout_s:g} s.")
+    # The rest of the body may still come: what follows on the connection could not be told from a new request.
+    return problem_of_status(
+        408,
+        f"The body did not arrive within {settings.body_timeout_s:g} s.",
+        headers=((b"connection", b"close"),),
+    )
+
+
+def _response_headers(encoded: EncodedBody) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"content-type", encoded.content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(encoded.body)),
+    ]
+    if encoded.headers:
+        headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in encoded.headers.items()]
+    return headers
+
+
+def _log_failure(api_name: str, problem: Problem, error: Exception) -> None:
+    """Write what the client is not told; overload and lateness are no faults, and get no traceback."""
+    if problem.status in (503, 504):
+        _logger.warning("API %s answered %d: %s", api_name, problem.status, error)
+    elif problem.status >= 500:
+        _logger.error("API %s failed", api_name, exc_info=error)

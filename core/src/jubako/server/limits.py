@@ -1,0 +1,128 @@
+"""What a request must be before anything of it is used: its framing, its Host, the size and pace of its body."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from jubako.contracts.http_server import ASGIReceive
+from jubako.errors import BadInput, PayloadTooLarge, UnsupportedMediaType
+from jubako.server.problems import Problem, problem_of_status
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole; there is nobody to answer."""
+
+
+class HostCheck:
+    """Refuses requests for names that are not ours, so that a web page cannot reach a local server (DNS rebinding).
+
+    Names are compared without port and case. On a loopback address the loopback's names and the bound one are allowed;
+    on other addresses every name is, unless names are given.
+
+    Args:
+        bound_host: the address or name the server is bound to.
+        allowed: further names; `*` allows every one.
+    """
+
+    def __init__(self, bound_host: str, allowed: Iterable[str] = ()) -> None:
+        names = {name.lower() for name in allowed}
+        if is_loopback(bound_host):
+            names.update(_LOOPBACK_NAMES)
+        self.is_on = bool(names) and "*" not in names
+        names.add(f"[{bound_host}]" if ":" in bound_host else bound_host.lower())
+        self._names = frozenset(name.encode("latin-1", "replace") for name in names)
+
+    def allows(self, host: bytes | None) -> bool:
+        """True for an allowed name; also without a Host header, which HTTP/1.0 allows and no browser leaves out."""
+        if not self.is_on or host is None or host in self._names:
+            return True
+        name, _, port = host.rpartition(b":")
+        return (name if name and port.isdigit() else host).lower() in self._names
+
+
+def is_loopback(host: str) -> bool:
+    """True if the address is reached from this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
+    """The reason to refuse a request by its headers alone, or None.
+
+    A request with both a length and a transfer coding is refused: two servers could see two requests in it
+    (RFC 9112, section 6.1).
+    """
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        detail = "The request has both Content-Length and Transfer-Encoding. Do: send one of them."
+        return problem_of_status(400, detail, headers=((b"connection", b"close"),))
+    if hosts.is_on and not hosts.allows(headers.get(b"host")):
+        detail = "The Host header names another server. Do: add the name to server.allowed_hosts if it is meant."
+        return problem_of_status(421, detail)
+    return None
+
+
+async def read_body(receive: ASGIReceive, headers: Mapping[bytes, bytes], max_bytes: int, max_chunks: int) -> bytes:
+    """Read a request's body whole.
+
+    A declared length above the limit is refused before anything is read; without one, or with a false one, reading ends
+    with the piece that passes the limit.
+
+    Raises:
+        PayloadTooLarge: more than `max_bytes`, or in more than `max_chunks` pieces.
+        BadInput: its declared length is no number.
+        UnsupportedMediaType: it is compressed.
+        ClientLeft: the client closed the connection.
+    """
+    encoding = headers.get(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
+        raise UnsupportedMediaType(
+            f"The body's content encoding is {encoding[:100].decode('latin-1')!r}.",
+            expected="an uncompressed body",
+            do="send the body without Content-Encoding",
+        )
+    declared = headers.get(b"content-length")
+    if declared is not None and _declared_bytes(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    message = await receive()
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] != "http.request":
+            raise ClientLeft
+        piece: bytes = message.get("body", b"")
+        if piece:
+            size += len(piece)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            if len(pieces) == max_chunks:
+                raise PayloadTooLarge(
+                    f"The body came in more than {max_chunks} pieces.",
+                    expected=f"at most {max_chunks} chunks",
+                    do="send larger chunks, or a Content-Length",
+                )
+            pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        message = await receive()
+
+
+def _declared_bytes(value: bytes) -> int:
+    # int() takes signs, spaces and underscores, and refuses thousands of digits with an error of its own.
+    if not value.isdigit() or len(value) > 20:
+        raise BadInput(f"Content-Length is {value[:40].decode('latin-1')!r}.", expected="a number of bytes")
+    return int(value)
+
+
+def _too_large(max_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The body has more than {max_bytes} bytes.",
+        expected=f"at most {max_bytes} bytes",
+        do="send less at once, or raise server.max_body_bytes",
+    )

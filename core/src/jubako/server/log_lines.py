@@ -1,0 +1,92 @@
+"""One event, one line: how log records and access lines look, as text for people and as JSON for machines.
+
+Control characters are escaped, so that nothing a client sends can forge a line; lines are cut at 8 KiB.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+import orjson
+
+from jubako.server.exchange import current_request_id
+
+LineFormat = Literal["text", "json"]
+
+_LONGEST_TEXT = 8192
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def choose_format(setting: Literal["auto", "text", "json"], stream: TextIO) -> LineFormat:
+    """Return the format that is meant: `auto` is text on a terminal, JSON otherwise."""
+    if setting != "auto":
+        return setting
+    try:
+        return "text" if stream.isatty() else "json"
+    except (ValueError, io.UnsupportedOperation):  # closed, or no real stream
+        return "json"
+
+
+def clean(text: str) -> str:
+    """Return the text with control characters and lone surrogates escaped, at most 8 KiB of it."""
+    return _CONTROL.sub(_escape, text[:_LONGEST_TEXT])
+
+
+def timestamp(epoch_s: float) -> str:
+    """Return a time in UTC to the millisecond (RFC 3339)."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """Return one event as a line of JSON, without the line's end; text values are made clean."""
+    cleaned = {name: clean(value) if isinstance(value, str) else value for name, value in fields.items()}
+    return orjson.dumps(cleaned).decode()
+
+
+class LineFormatter(logging.Formatter):
+    """Formats log records, with time, role, slot and the id of the request that is being answered.
+
+    Args:
+        line_format: text or JSON.
+        role: what the process is, such as `api`.
+        slot: which of its role, from 0.
+    """
+
+    def __init__(self, line_format: LineFormat, role: str, slot: int) -> None:
+        super().__init__()
+        self._line_format = line_format
+        self._role = role
+        self._slot = slot
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; in text, a traceback follows on lines of its own."""
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        request_id = getattr(record, "request_id", "") or current_request_id.get()
+        message = record.getMessage()
+        if self._line_format == "json":
+            fields: dict[str, Any] = {
+                "time": timestamp(record.created),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "message": message,
+                "role": self._role,
+                "slot": self._slot,
+            }
+            if request_id:
+                fields["request_id"] = request_id
+            line = json_line(fields)
+            # A traceback keeps its line ends, which JSON escapes by itself.
+            return f"{line[:-1]},{orjson.dumps({'trace': trace[-_LONGEST_TEXT:]}).decode()[1:]}" if trace else line
+        line = f"{timestamp(record.created)} {record.levelname} {record.name} {clean(message)}"
+        if request_id:
+            line += f" id={clean(request_id)}"
+        return f"{line}\n{trace}" if trace else line
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape", "surrogatepass").decode("ascii")

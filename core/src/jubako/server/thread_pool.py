@@ -1,0 +1,135 @@
+"""`ThreadPool`: a bounded number of threads for functions that block, and a bounded number of calls that wait for one.
+
+Not `concurrent.futures`: its threads keep the interpreter from exiting, and one function that never returns would keep a
+stopped server alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from jubako.errors import InternalServerError, TooManyRequests
+
+_Result = TypeVar("_Result")
+
+
+class _Job:
+    """One call on its way through the pool."""
+
+    __slots__ = ("arguments", "claim", "context", "error", "function", "future", "loop", "value")
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.context = contextvars.copy_context()
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[None] = self.loop.create_future()
+        # Taken by the thread that starts the call or by the caller that withdraws it, whichever comes first.
+        self.claim = threading.Lock()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.value = self.context.run(self.function, *self.arguments)
+        except Exception as error:
+            self.error = error
+        except BaseException as error:  # noqa: BLE001  # user code called sys.exit: an error of that call, not of the server
+            self.error = InternalServerError(f"A function raised {type(error).__name__}.")
+            self.error.__cause__ = error
+
+
+class ThreadPool:
+    """Runs functions in daemon threads that are started as they are needed; used from one event loop's thread.
+
+    A call that is cancelled while it waits gives its place back at once. One that is cancelled while it runs cannot be
+    stopped: its thread counts as taken until the function returns.
+
+    Args:
+        name: of the threads.
+        threads: at most.
+        waiting: calls that may wait for a thread.
+    """
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self._name = name
+        self._max_threads = threads
+        self._max_calls = threads + waiting
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._calls = 0
+        self._abandoned = 0
+
+    @property
+    def abandoned(self) -> int:
+        """Threads whose caller has gone, because of a timeout or of its own will."""
+        return self._abandoned
+
+    @property
+    def is_stuck(self) -> bool:
+        """True if every thread runs a call that nobody waits for."""
+        return self._abandoned >= self._max_threads
+
+    async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Call the function in a thread, with a copy of the caller's context variables, and await its result.
+
+        Raises:
+            TooManyRequests: all threads are taken and as many calls wait as may.
+        """
+        if self._calls >= self._max_calls:
+            raise TooManyRequests(
+                f"{self._calls} calls are running or waiting for one of {self._max_threads} threads.",
+                why="That is as many as may.",
+                do="try again later, or raise server.sync_threads or server.sync_waiting",
+            )
+        job = _Job(function, arguments)
+        self._calls += 1
+        if len(self._threads) < min(self._calls, self._max_threads):
+            self._start_thread()
+        self._jobs.put(job)
+        try:
+            await job.future
+        except asyncio.CancelledError:
+            if job.claim.acquire(blocking=False):
+                self._calls -= 1
+            elif not job.future.done() or job.future.cancelled():
+                self._abandoned += 1
+            raise
+        if job.error is not None:
+            raise job.error
+        result: _Result = job.value
+        return result
+
+    def close(self) -> None:
+        """Let the threads end; one that is still in a function ends after it, or with the process."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        self._threads.clear()
+
+    def _start_thread(self) -> None:
+        name = f"jubako-{self._name}-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if job.claim.acquire(blocking=False):
+                job.run()
+                try:
+                    job.loop.call_soon_threadsafe(self._note_return, job)
+                except RuntimeError:
+                    pass  # the loop is closed, and whoever waited with it
+            del job  # or the arguments would live until the next call
+
+    def _note_return(self, job: _Job) -> None:
+        self._calls -= 1
+        if job.future.cancelled():
+            self._abandoned -= 1
+        else:
+            job.future.set_result(None)
