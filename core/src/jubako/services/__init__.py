@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from jubako.services.api import InferenceAPI
+from jubako.services.bento import Bento
+from jubako.services.loader import load
 from jubako.services.service import Service
 
-__all__ = ["InferenceAPI", "Service"]
+__all__ = ["Bento", "InferenceAPI", "Service", "load"]

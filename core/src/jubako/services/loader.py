@@ -1,0 +1,48 @@
+"""`load`: a Service out of a Bento or a source file, in any program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jubako.services.importing import import_isolated, pick_service
+from jubako.services.service import Service
+from jubako.services.targets import resolve_target
+from jubako.values.tag import Tag
+from jubako.workspace import current_workspace, using_workspace
+
+
+def load(
+    bento_identifier: Tag | str | os.PathLike[str],
+    working_dir: str | os.PathLike[str] | None = None,
+    change_global_cwd: bool = False,
+) -> Service:
+    """Load a Service, and leave the program's working directory, `sys.path` and modules as they were.
+
+    Every call runs the source anew. Modules that the Service imports from its own folder belong to it alone; imports
+    that it puts off into functions must come from installed packages, for the folder is not searched later.
+
+    Example::
+
+        jubako.load("iris-classifier:latest")  # from the Bento store
+        jubako.load("./bentos/iris")  # a Bento's folder
+        jubako.load("service.py:svc")  # a file below working_dir
+        jubako.load("pkg.service:holder.svc")  # a module, and a path in it
+        jubako.load("service")  # the only Service of a module
+
+    Args:
+        bento_identifier: a Bento's folder, a source path, a Bento's tag, or an import string; looked for in this order.
+        working_dir: what paths and modules start from; the process's working directory if None.
+        change_global_cwd: True changes the process's working directory while the source runs.
+
+    Raises:
+        ImportServiceError: it names no Service, or more than one; or the source cannot be imported.
+        InvalidManifest: the Bento cannot be read.
+    """
+    text = f"bento:{bento_identifier}" if isinstance(bento_identifier, Tag) else os.fspath(bento_identifier)
+    workspace = current_workspace()
+    folder = Path.cwd() if working_dir is None else Path(working_dir).expanduser()
+    target = resolve_target(text, workspace=workspace, working_dir=folder)
+    with using_workspace(target.workspace(workspace)):
+        module = import_isolated(target.module, changes_cwd=change_global_cwd, writes_bytecode=target.bento is None)
+        return target.finish(pick_service(module, target.attribute, target.import_string))

@@ -1,0 +1,190 @@
+"""Targets: what `jubako serve TARGET` and `jubako.load` mean by a text, found out without running any of it.
+
+In this order: a folder with `bento.yaml` ▸ a source path (with `/`, or ending in `.py`) ▸ a tag that the Bento store
+has ▸ an import string. A text that is a tag as well as a module of the working directory is refused, with both spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+
+from jubako.contracts.store import StoreKind
+from jubako.errors import ImportServiceError, InvalidArgument, NotFound
+from jubako.services.bento import Bento
+from jubako.services.importing import SourceModule, find_module, find_source_file, import_for_good, pick_service
+from jubako.services.service import Service
+from jubako.values.tag import Tag
+from jubako.workspace import Workspace, open_store
+
+_BENTO_PREFIX = "bento:"
+_ATTRIBUTE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_PATH = re.compile(rf"(?P<path>.+?)(:(?P<attribute>{_ATTRIBUTE}))?")
+_IMPORT_STRING = re.compile(rf"(?P<module>{_ATTRIBUTE})(:(?P<attribute>{_ATTRIBUTE}))?")
+
+
+@attrs.frozen
+class Target:
+    """Where one Service is imported from; exact, so that every process that gets it imports the same.
+
+    Args:
+        module: the file or module that defines the Service.
+        attribute: dotted path of the Service in the module; empty for the only one there is.
+        bento: the Bento that holds the module, or None.
+    """
+
+    module: SourceModule
+    attribute: str
+    bento: Bento | None = None
+
+    @property
+    def working_dir(self) -> Path:
+        """The folder that imports start from; of a Bento its `src`."""
+        return self.module.working_dir
+
+    @property
+    def import_string(self) -> str:
+        """`module:attribute`, relative to `working_dir`."""
+        return f"{self.module.name}:{self.attribute}" if self.attribute else self.module.name
+
+    @property
+    def path_spelling(self) -> str:
+        """The same import string as a path, which is never taken for a tag."""
+        return f"./{self.module.path}" + (f":{self.attribute}" if self.attribute else "")
+
+    def workspace(self, outer: Workspace) -> Workspace:
+        """The workspace that the Service is imported and served in.
+
+        Of a Bento that is `outer` with the Bento's own models; trust stays that of `outer`, for it follows digests.
+        """
+        if self.bento is None:
+            return outer
+        store = open_store(outer.composition, self.bento.path.absolute().as_uri(), StoreKind.MODELS)
+        return attrs.evolve(outer, model_store=store)
+
+    def finish(self, service: Service) -> Service:
+        """Tell a Service that was just imported where it comes from."""
+        service.import_string, service.working_dir = self.import_string, self.working_dir
+        if self.bento is not None:
+            service.bento, service.tag = self.bento, self.bento.tag
+        return service
+
+
+def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Target:
+    """Find what a text names; reads folders and the store, and imports nothing.
+
+    Args:
+        text: a Bento's folder, a source path, a Bento's tag (`bento:` may stand before it), or an import string.
+        workspace: whose Bento store is asked.
+        working_dir: what relative paths and modules start from.
+
+    Raises:
+        ImportServiceError: the text names nothing; the message says what was tried and why each failed. Or it names a
+            tag and a module.
+        InvalidManifest: the Bento that it names cannot be read.
+    """
+    base = working_dir.resolve()
+    if not base.is_dir():
+        raise ImportServiceError(f"the working directory {base} does not exist.", do="give an existing folder")
+    if not text or "\0" in text:
+        raise ImportServiceError(f"{text!r} names no Service.", do="give for example 'service.py:svc' or a Bento's tag")
+    folder = _existing_folder(text, base)
+    if folder is not None and (folder / StoreKind.BENTOS.manifest_name).is_file():
+        return _bento_target(Bento.from_folder(folder))
+    path = _PATH.fullmatch(text)
+    if path and ("/" in path["path"] or "\\" in path["path"] or path["path"].endswith(".py")):
+        return Target(find_source_file(path["path"], base), path["attribute"] or "")
+    return _tag_or_module(text, workspace, base)
+
+
+def import_target(target: Target) -> Service:
+    """Import a target's Service into a process that serves it and nothing else; blocks while user code runs.
+
+    The working directory becomes the process's own and the first entry of `sys.path`, for good. The caller makes
+    `target.workspace(…)` current before, and keeps it so while serving: what the Service opens later comes from there.
+
+    Raises:
+        ImportServiceError: the module cannot be imported, or holds no such Service.
+        JubakoError: one that the module itself raised, with a note that names the module.
+    """
+    module = import_for_good(target.module, writes_bytecode=target.bento is None)
+    return target.finish(pick_service(module, target.attribute, target.import_string))
+
+
+def _existing_folder(text: str, base: Path) -> Path | None:
+    try:
+        folder = base / Path(text).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        # Too long for a path, or a home folder that does not exist.
+        return None
+
+
+def _bento_target(bento: Bento) -> Target:
+    source = bento.source_path.resolve()
+    written = bento.info.service
+    if (path := _PATH.fullmatch(written)) and written.startswith("./"):
+        return Target(find_source_file(path["path"], source), path["attribute"] or "", bento)
+    match = _IMPORT_STRING.fullmatch(written)
+    module = find_module(match["module"], source, [str(source)]) if match else None
+    if match is None or module is None:
+        raise ImportServiceError(
+            f"Bento {bento.tag} cannot be imported.",
+            why=f"Its bento.yaml names the Service {written!r}, and src/ has no such module.",
+            do="build the Bento again",
+        )
+    return Target(module, match["attribute"] or "", bento)
+
+
+def _tag_or_module(text: str, workspace: Workspace, base: Path) -> Target:
+    tried = ["a folder with bento.yaml: there is none of that name."]
+    spellings = [text, text.removeprefix(_BENTO_PREFIX)] if text.startswith(_BENTO_PREFIX) else [text]
+    tags = [tag for tag in (_stored_tag(spelling, workspace, tried) for spelling in spellings) if tag is not None]
+    local = _module_target(text, [str(base)], base, tried)
+    if len(tags) + (local is not None) > 1:
+        explicit = [f"'{_BENTO_PREFIX}{tag}'" for tag in tags] + ([f"'{local.path_spelling}'"] if local else [])
+        raise ImportServiceError(
+            f"{text!r} names more than one Service.",
+            why="It is the tag of a Bento, and also of another Bento or of a module in the working directory.",
+            do="write " + " or ".join(explicit),
+        )
+    if tags:
+        return _bento_target(Bento.from_folder(workspace.bento_store.open(tags[0])))
+    found = local or _module_target(text, None, base, tried)
+    if found is None:
+        raise ImportServiceError(
+            f"{text!r} names no Service.",
+            why="\n".join(["Tried as", *(f"- {reason}" for reason in tried)]),
+            do="give a Bento's tag or folder, or an import string such as 'service.py:svc'",
+        )
+    return found
+
+
+def _stored_tag(spelling: str, workspace: Workspace, tried: list[str]) -> Tag | None:
+    try:
+        # Lower case here: Tag would warn of it, and a module's name is no mistake.
+        return workspace.bento_store.resolve(Tag.from_str(spelling.lower()))
+    except (InvalidArgument, NotFound) as error:
+        tried.append(f"the Bento tag {spelling!r}: {error.message}")
+        return None
+
+
+def _module_target(text: str, paths: list[str] | None, base: Path, tried: list[str]) -> Target | None:
+    """The module of an import string below `paths`, or anywhere that Python imports from if None."""
+    match = _IMPORT_STRING.fullmatch(text)
+    place = f"in {base}" if paths else "among the installed packages"
+    if match is None:
+        if paths:
+            tried.append("an import string: it is not written as one, 'module:attribute'.")
+        return None
+    module = find_module(match["module"], base, paths)
+    if module is None:
+        tried.append(f"an import string: there is no module {match['module']!r} {place}.")
+        return None
+    attribute = match["attribute"] or ""
+    if attribute and not module.mentions(attribute.partition(".")[0]):
+        tried.append(f"an import string: {module.file} does not mention {attribute!r}.")
+        return None
+    return Target(module, attribute)
