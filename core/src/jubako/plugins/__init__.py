@@ -5,6 +5,8 @@ from __future__ import annotations
 from jubako.plugins.composing import compose
 from jubako.plugins.composition import Composition
 from jubako.plugins.discovery import Candidate, discover
+from jubako.plugins.explaining import explain_faults
+from jubako.plugins.kinds import kind_noun, names_of
 from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
 
 __all__ = [
@@ -15,4 +17,7 @@ __all__ = [
     "PluginStatus",
     "compose",
     "discover",
+    "explain_faults",
+    "kind_noun",
+    "names_of",
 ]

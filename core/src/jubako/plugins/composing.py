@@ -8,18 +8,18 @@ from contextvars import ContextVar
 
 import attrs
 
-from jubako._version import VERSION
+from jubako._version import __version__
 from jubako.errors import PluginError
 from jubako.plugins.composition import Composition, claims_of
 from jubako.plugins.discovery import Candidate, discover
 from jubako.plugins.explaining import explain_faults
-from jubako.plugins.kinds import NOUNS, kind_of, names_of
+from jubako.plugins.kinds import kind_noun, kind_of, names_of
 from jubako.plugins.loading import disabling, load_plugin
 from jubako.plugins.report import PluginReport, PluginStatus
 from jubako.settings import PluginSettings
 
 # The one name by which this floor reaches up: the built-ins are a plugin like any other (docs/decisions/0002).
-BUILT_IN = Candidate(name="builtin", target="jubako.builtin", distribution="jubako", version=VERSION)
+BUILT_IN = Candidate(name="builtin", target="jubako.builtin", distribution="jubako", version=__version__)
 
 SLOW_AFTER_S = 5.0
 _is_composing: ContextVar[bool] = ContextVar("is_composing", default=False)
@@ -125,7 +125,7 @@ def _with_conflicts(reports: Sequence[PluginReport]) -> list[PluginReport]:
             for name in names_of(offer):
                 holders = [holder for _, holder in claims[kind_of(offer), name] if holder is not report]
                 if holders:
-                    rivals[f"{NOUNS[kind_of(offer)]} {name!r}"] += holders
+                    rivals[f"{kind_noun(offer)} {name!r}"] += holders
         marked.append(_in_conflict(report, rivals) if rivals else report)
     return marked
 

@@ -67,10 +67,17 @@ class Composition:
             offer
             for report in self.reports
             for offer in report.offers
-            if isinstance(offer, kind)
-            and self._is_alone(offer)
-            and all(missing.offer is not offer for missing in report.missing)
+            if isinstance(offer, kind) and self.is_usable(offer)
         )
+
+    def is_usable(self, offer: Offer) -> bool:
+        """True if no other plugin contests the offer's name and nothing was missing when it was composed.
+
+        Raises:
+            InvalidArgument: the offer is not of this composition.
+        """
+        report = self.provider(offer)
+        return self._is_alone(offer) and all(missing.offer is not offer for missing in report.missing)
 
     def every(self, kind: type[AnyOffer]) -> tuple[AnyOffer, ...]:
         """All offers of one kind, for work that must not leave one out, such as a build's steps.
@@ -122,13 +129,15 @@ class Composition:
             PluginError: the plugin's module raised, or has no such name.
         """
         self._check_requirements(offer)
+        reference = getattr(offer, field)
         try:
-            return load_reference(getattr(offer, field))
+            return load_reference(reference)
         except MissingDependency as error:
-            missing = getattr(error.__cause__, "name", None)
-            if not missing:
-                raise
-            raise explain_missing(offer, self.provider(offer), [missing.partition(".")[0]]) from error
+            missing = (getattr(error.__cause__, "name", None) or "").partition(".")[0]
+            if not missing or reference.startswith(f"{missing}."):
+                # A part of the plugin itself is not there: nothing to install would bring it.
+                raise explain_unresolved(offer, field, self.provider(offer), error.__cause__ or error) from error
+            raise explain_missing(offer, self.provider(offer), [missing]) from error
         except (Exception, SystemExit) as error:  # the plugin's own code
             raise explain_unresolved(offer, field, self.provider(offer), error) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from jubako.contracts.offers import Offer
 from jubako.errors import MissingDependency, OfferNotFound, PluginConflict, PluginError
 from jubako.plugins.first_party import distribution_of_import, distribution_offering, first_party_names
-from jubako.plugins.kinds import NOUNS, kind_of
+from jubako.plugins.kinds import NOUNS, kind_noun
 from jubako.plugins.loading import disabling
 from jubako.plugins.report import PluginReport, PluginStatus
 
@@ -22,7 +22,7 @@ _NOT_LOADED = {
 
 def describe(offer: Offer) -> str:
     """An offer in a sentence, such as `runner type 'toy'`."""
-    return f"{NOUNS[kind_of(offer)]} {offer.name!r}"
+    return f"{kind_noun(offer)} {offer.name!r}"
 
 
 def explain_absence(

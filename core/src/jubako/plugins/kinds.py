@@ -49,6 +49,11 @@ def kind_of(offer: Offer) -> type[Offer]:
     return next(kind for kind in NOUNS if isinstance(offer, kind))
 
 
+def kind_noun(offer: Offer) -> str:
+    """What the kind of an offer is called in sentences."""
+    return NOUNS[kind_of(offer)]
+
+
 def names_of(offer: Offer) -> tuple[str, ...]:
     """Every name that an offer claims among those of its kind: its own first, then its aliases."""
     return tuple(dict.fromkeys((offer.name, *getattr(offer, "aliases", ()))))

@@ -18,7 +18,7 @@ import pluggy
 from jubako.contracts import hookspecs
 from jubako.contracts.offers import Offer
 from jubako.plugins.discovery import Candidate
-from jubako.plugins.kinds import HOOKS, NOUNS, kind_of, names_of
+from jubako.plugins.kinds import HOOKS, kind_noun, kind_of, names_of
 from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
 from jubako.plugins.requirements import find_missing
 
@@ -159,7 +159,7 @@ def _check_names(offers: Iterable[Offer], remedy: str) -> None:
     for offer in offers:
         for name in names_of(offer):
             if (kind_of(offer), name) in seen:
-                raise _Fault(PluginStatus.FAILED, f"it offers the {NOUNS[kind_of(offer)]} {name!r} twice", remedy)
+                raise _Fault(PluginStatus.FAILED, f"it offers the {kind_noun(offer)} {name!r} twice", remedy)
             seen.add((kind_of(offer), name))
 
 

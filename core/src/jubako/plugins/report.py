@@ -9,7 +9,7 @@ import attrs
 from jubako.contracts.offers import Offer
 from jubako.plugins.discovery import Candidate
 from jubako.plugins.first_party import distribution_of_import
-from jubako.plugins.kinds import NOUNS, kind_of
+from jubako.plugins.kinds import kind_noun
 
 
 class PluginStatus(StrEnum):
@@ -51,7 +51,7 @@ class MissingRequirement:
 
     def __str__(self) -> str:
         packages = ", ".join(repr(name) for name in self.imports)
-        return f"{NOUNS[kind_of(self.offer)]} {self.offer.name!r} needs {packages}; do: {self.install_command}"
+        return f"{kind_noun(self.offer)} {self.offer.name!r} needs {packages}; do: {self.install_command}"
 
 
 @attrs.frozen

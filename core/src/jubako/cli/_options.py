@@ -1,0 +1,45 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from jubako.settings import Settings, load_settings
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file with settings; JUBAKO_CONFIG is used if this is not given.",
+)
+_STRICT = click.option(
+    "--strict-plugins", is_flag=True, default=None, help="Stop if any installed plugin cannot be used as it is."
+)
+
+
+def settings_options(function: _Function) -> _Function:
+    """Give a command `--config` and `--strict-plugins`, as the arguments of `read_settings`."""
+    decorated: _Function = _CONFIG(_STRICT(function))
+    return decorated
+
+
+def read_settings(
+    config: Path | None, strict_plugins: bool | None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings of a command: those of the file and the environment, and on top what was typed.
+
+    Args:
+        config: the argument of `settings_options`.
+        strict_plugins: the argument of `settings_options`.
+        overrides: further options by dotted key, such as `server.port`; None is passed over.
+
+    Raises:
+        ConfigurationError: see `load_settings`.
+    """
+    return load_settings(config, os.environ, {"plugins.strict": strict_plugins, **(overrides or {})})

@@ -1,0 +1,71 @@
+"""Writing a new plugin: a folder with a distribution that works, from the templates beside this module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from jubako._version import __version__
+from jubako.errors import AlreadyExists, InvalidArgument, StoreError
+
+KINDS = ("runner",)
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_SUFFIX = ".template"
+
+
+def write_plugin(name: str, kind: str, directory: Path) -> Path:
+    """Write a plugin that can be installed and whose tests pass; return its folder, `directory/name`.
+
+    Args:
+        name: the plugin's name: lower case, digits and `_`; what it offers is named without a last `_runner`.
+        kind: one of `KINDS`.
+        directory: made if it does not exist.
+
+    Raises:
+        InvalidArgument: the name cannot be a package's.
+        AlreadyExists: there is something of that name.
+        StoreError: the folder cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"a plugin cannot be named {name!r}.", do="write it like toy_runner: a-z, 0-9 and single '_'"
+        )
+    folder = directory / name
+    words = {
+        "name": name,
+        "offer": name.removesuffix(f"_{kind}"),
+        "class": "".join(part.capitalize() for part in name.removesuffix(f"_{kind}").split("_")),
+        "package": f"jubako_{name}",
+        "distribution": f"jubako-{name.replace('_', '-')}",
+        "version": ".".join(__version__.split(".")[:2]),
+        "next_version": _next_minor(__version__),
+    }
+    try:
+        folder.mkdir(parents=True)
+        for path, text in _templates(files("jubako.cli").joinpath("templates", kind)):
+            target = folder / Template(path).substitute(words)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(text).substitute(words), encoding="utf-8")
+    except FileExistsError as error:
+        raise AlreadyExists(f"{folder} exists.", do="take another name or --directory") from error
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written.", why=f"{error}.") from error
+    return folder
+
+
+def _templates(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Path and text of every template below a folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _templates(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(_SUFFIX):
+            yield prefix + entry.name.removesuffix(_SUFFIX), entry.read_text(encoding="utf-8")
+
+
+def _next_minor(version: str) -> str:
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return f"{major}.{minor + 1}"

@@ -1,0 +1,87 @@
+"""`jubako plugins`: what is installed and what became of it; `jubako plugins new`: a new plugin, written out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import attrs
+import click
+
+from jubako.cli._options import read_settings, settings_options
+from jubako.cli._plugin_views import plugin_data, plugin_page, plugins_table
+from jubako.cli._scaffold import KINDS, write_plugin
+from jubako.errors import NotFound
+from jubako.plugins import Composition, PluginReport, compose, explain_faults
+
+
+class _DefaultGroup(click.Group):
+    """A group that runs `show` where none of its commands is typed, so that `jubako plugins NAME` works."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_typed = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_typed else ["show", *args])
+
+
+@click.group("plugins", cls=_DefaultGroup, subcommand_metavar="[NAME] [--json] [--strict-plugins] | new NAME")
+def command() -> None:
+    """Show installed plugins, or one of them in full, with the error if it could not be loaded.
+
+    Nothing of a plugin is imported that JUBAKO_DISABLE_PLUGINS names, or that JUBAKO_PLUGINS, if set, does not name.
+    """
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
+@settings_options
+def show(name: str | None, as_json: bool, config: Path | None, strict_plugins: bool | None) -> None:
+    """Show all plugins, or NAME in full; this is what `jubako plugins` does."""
+    settings = read_settings(config, strict_plugins)
+    # Shown first and judged afterwards: who asks for strictness wants to see the plugin that broke it.
+    composition = compose(attrs.evolve(settings.plugins, strict=False))
+    reports = composition.reports if name is None else _named(name, composition)
+    width = shutil.get_terminal_size().columns
+    if as_json:
+        data = {"plugins": [plugin_data(report, composition) for report in reports]}
+        click.echo(json.dumps(data, indent=2))
+    elif name is None:
+        click.echo(plugins_table(composition, width))
+    else:
+        click.echo("\n\n".join(plugin_page(report, composition, width) for report in reports))
+    if composition.unmatched and name is None:
+        click.echo(f"\nNo installed plugin is named {', '.join(composition.unmatched)}.", err=True)
+    faults = [report for report in reports if report.status.is_fault]
+    if settings.plugins.strict and faults:
+        raise explain_faults(faults)
+
+
+def _named(name: str, composition: Composition) -> list[PluginReport]:
+    reports = [report for report in composition.reports if report.candidate.is_named_by([name])]
+    if not reports:
+        raise NotFound(
+            f"there is no plugin {name!r}.",
+            why=f"Installed are {', '.join(report.name for report in composition.reports)}.",
+            do="correct the name, or install the distribution that brings the plugin",
+        )
+    return reports
+
+
+@command.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), default="runner", show_default=True, help="What the plugin offers.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the plugin's folder is written; the current directory by default.",
+)
+def new(name: str, kind: str, directory: Path) -> None:
+    """Write a plugin that works, with its contract tests, into a new folder.
+
+    NAME is the plugin's name, such as toy_runner; the distribution becomes jubako-toy-runner.
+    """
+    folder = write_plugin(name, kind, directory)
+    click.echo(f"Written to {folder}. To install and test it:\n")
+    click.echo(f"  pip install -e '{folder}[testing]'\n  pytest {folder}/tests")
