@@ -17,7 +17,7 @@ from jubako.serving.one_process import serve_target
 @click.option(
     "--working-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    default=Path("."),
+    default=Path(),
     help="Folder that a source path or import string starts from; the current one if not given.",
 )
 @click.option("--backend", help="Where runners run; inline if not set.")

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from jubako.contracts.backend import Backend
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
@@ -33,6 +33,9 @@ from jubako.settings import ServerSettings
 from jubako.workspace import Workspace, using_workspace
 
 _logger = logging.getLogger(__name__)
+
+# A test's transport runs no lifespan, and so nothing would ever stop the processes of another backend.
+_BACKEND_WITHOUT_LIFESPAN = "inline"
 
 _DECODERS = 4
 _DECODES_WAITING = 1024
@@ -77,7 +80,7 @@ class Application:
         scope_type = scope["type"]
         if scope_type == "http":
             if not self._readiness.has_started:
-                await self.start()
+                await self.start(_BACKEND_WITHOUT_LIFESPAN)
             await self._request_path(scope, receive, send)
         elif scope_type == "lifespan":
             await self._live(receive, send)
@@ -85,8 +88,11 @@ class Application:
             # Before `websocket.accept` this is a 403: nothing here speaks WebSocket.
             await send({"type": "websocket.close"})
 
-    async def start(self) -> None:
+    async def start(self, backend_name: str | None = None) -> None:
         """Start the runners and wait until they are warm; a second call waits for the first, or does nothing.
+
+        Args:
+            backend_name: where the runners run, unless a backend was given; None is what the settings name.
 
         Raises:
             JubakoError: a runner or its backend cannot start.
@@ -97,7 +103,7 @@ class Application:
             await self._quart.startup()
             if self._service.runners:
                 with using_workspace(self._workspace):
-                    backend = self._given_backend or self._open_backend()
+                    backend = self._given_backend or self._open_backend(backend_name)
                     observers = () if self._metrics is None else (self._metrics,)
                     await backend.start(tuple(self._service.runners.values()), observers)
                 self._readiness.backend = backend
@@ -136,7 +142,7 @@ class Application:
         if self._access_log is not None:
             finished.append(self._access_log.request_finished)
 
-        app: ASGIApp = InferenceRoutes(self._quart, apis, workplace)
+        app: ASGIApp = InferenceRoutes(cast("ASGIApp", self._quart), apis, workplace)
         if settings.api_keys:
             app = ApiKeys(app, settings.api_keys)
         if settings.cors.enabled:
@@ -144,9 +150,9 @@ class Application:
         hosts = HostCheck(settings.host, settings.allowed_hosts)
         return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished))
 
-    def _open_backend(self) -> Backend:
+    def _open_backend(self, name: str | None) -> Backend:
         composition, settings = self._workspace.composition, self._workspace.settings
-        open_backend = composition.resolve(composition.find(BackendType, settings.runners.backend), "backend")
+        open_backend = composition.resolve(composition.find(BackendType, name or settings.runners.backend), "backend")
         backend: Backend = open_backend(composition, settings)
         return backend
 

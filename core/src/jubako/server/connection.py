@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import socket
-from typing import Any
+from typing import Any, cast
 
 import h11
 from hypercorn.asyncio.task_group import TaskGroup
@@ -20,7 +20,7 @@ from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
-from hypercorn.typing import ConnectionState, LifespanState
+from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
 from jubako.server.in_flight import InFlight
@@ -105,7 +105,7 @@ class Connection:
     def _open_protocol(self, tasks: TaskGroup) -> ProtocolWrapper:
         connected: socket.socket = self._writer.get_extra_info("socket")
         return ProtocolWrapper(
-            self._app,
+            cast("AppWrapper", self._app),  # ASGI in plain dictionaries, where Hypercorn has one type a message
             self._config,
             self._context,
             tasks,
@@ -179,7 +179,7 @@ class Connection:
                 return
 
     def _finish(self) -> None:
-        """Close after a last answer; if the client is still sending, read on for a moment so that it gets the answer."""
+        """Close after a last answer; while the client still sends, read on for a moment, so that it gets the answer."""
         if not self._is_sending or self._reader.at_eof():
             self._close()
         elif not self._is_lingering:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from quart import Quart, Response, request
@@ -112,7 +112,6 @@ async def _tell_failure(error: Exception) -> Response:
 
 
 def _problem_response(problem: Problem) -> Response:
-    scope: dict[str, Any] = request.scope
-    exchange: Exchange = scope[SCOPE_KEY]
+    exchange: Exchange = cast("dict[str, Any]", request.scope)[SCOPE_KEY]
     headers = {name.decode(): value.decode() for name, value in problem.headers}
     return Response(problem.encode(exchange.id), problem.status, content_type=_PROBLEM_TYPE, headers=headers)

@@ -1,7 +1,7 @@
 """`serve`: the built-in HTTP server, Hypercorn's HTTP/1.1, HTTP/2 and WebSocket (see `contracts.http_server`).
 
-The protocols are Hypercorn's; accepting, limits and stopping are our own, for Hypercorn's stop depends on the version of
-Python: before 3.12 it cuts requests after `graceful_timeout`, from 3.12 on it waits for every client without end.
+The protocols are Hypercorn's; accepting, limits and stopping are our own, for Hypercorn's stop depends on the version
+of Python: before 3.12 it cuts requests after `graceful_timeout`, from 3.12 on it waits for every client without end.
 """
 
 from __future__ import annotations

@@ -75,7 +75,9 @@ class InferenceRoutes:
         elif exchange.method == "POST":
             await route.answer(exchange, receive, send)
         else:
-            detail = f"{exchange.path} takes POST, not {exchange.method[:20]}. Do: send the input as the body of a POST."
+            detail = (
+                f"{exchange.path} takes POST, not {exchange.method[:20]}. Do: send the input as the body of a POST."
+            )
             await send_problem(send, problem_of_status(405, detail, headers=(_NOT_POST,)), exchange.id)
 
 
@@ -100,7 +102,7 @@ class InferenceRoute:
             exchange.status = CLIENT_LEFT
         except _Refused as refused:
             await send_problem(send, refused.problem, exchange.id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the user's code; recorded with its name
             problem = problem_of(error)
             _log_failure(self._api.name, problem, error)
             await send_problem(send, problem, exchange.id)

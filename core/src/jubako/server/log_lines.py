@@ -22,10 +22,12 @@ _LONGEST_TEXT = 8192
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def choose_format(setting: Literal["auto", "text", "json"], stream: TextIO) -> LineFormat:
+def choose_format(setting: str, stream: TextIO) -> LineFormat:
     """Return the format that is meant: `auto` is text on a terminal, JSON otherwise."""
-    if setting != "auto":
-        return setting
+    if setting == "text":
+        return "text"
+    if setting == "json":
+        return "json"
     try:
         return "text" if stream.isatty() else "json"
     except (ValueError, io.UnsupportedOperation):  # closed, or no real stream

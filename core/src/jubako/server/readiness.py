@@ -34,7 +34,9 @@ class Readiness:
         if self._threads.is_stuck:
             reasons.append("Every thread for sync functions runs a call that has timed out.")
         if self.backend is not None:
-            for status in self.backend.statuses():
-                if not status.is_ready:
-                    reasons.append(f"Runner {status.name!r} is not ready. {status.reason}".strip())
+            reasons += [
+                f"Runner {status.name!r} is not ready. {status.reason}".strip()
+                for status in self.backend.statuses()
+                if not status.is_ready
+            ]
         return tuple(reasons)

@@ -1,12 +1,13 @@
 """`ThreadPool`: a bounded number of threads for functions that block, and a bounded number of calls that wait for one.
 
-Not `concurrent.futures`: its threads keep the interpreter from exiting, and one function that never returns would keep a
-stopped server alive.
+Not `concurrent.futures`: its threads keep the interpreter from exiting, and one function that never returns would
+keep a stopped server alive.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import queue
 import threading
@@ -37,7 +38,7 @@ class _Job:
     def run(self) -> None:
         try:
             self.value = self.context.run(self.function, *self.arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # raised again where the caller waits
             self.error = error
         except BaseException as error:  # noqa: BLE001  # user code called sys.exit: an error of that call, not of the server
             self.error = InternalServerError(f"A function raised {type(error).__name__}.")
@@ -121,10 +122,9 @@ class ThreadPool:
         while (job := self._jobs.get()) is not None:
             if job.claim.acquire(blocking=False):
                 job.run()
-                try:
+                # RuntimeError: the loop is closed, and whoever waited with it.
+                with contextlib.suppress(RuntimeError):
                     job.loop.call_soon_threadsafe(self._note_return, job)
-                except RuntimeError:
-                    pass  # the loop is closed, and whoever waited with it
             del job  # or the arguments would live until the next call
 
     def _note_return(self, job: _Job) -> None:

@@ -18,7 +18,8 @@ _REASONS = {
 def open_listening_socket(host: str, port: int, backlog: int) -> socket.socket:
     """Bind and listen at once, so that a taken port is told before anything is loaded.
 
-    A restarted server may take its port at once (SO_REUSEADDR). Connections wait in the backlog until they are accepted.
+    A restarted server may take its port at once (SO_REUSEADDR). Connections wait in the backlog until they are
+    accepted.
 
     Args:
         host: an address of this machine, IPv4 or IPv6, or a name of one.

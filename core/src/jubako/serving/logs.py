@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal, TextIO
+from typing import TextIO
 
 from jubako.server.log_lines import LineFormatter, choose_format
 
 
-def configure_logging(line_format: Literal["auto", "text", "json"], stream: TextIO, role: str, slot: int) -> None:
+def configure_logging(line_format: str, stream: TextIO, role: str, slot: int) -> None:
     """Send the records of all loggers, and Python's warnings, from INFO upwards to `stream`.
 
     Args:

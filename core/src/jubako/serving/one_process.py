@@ -55,7 +55,7 @@ def serve_target(text: str, *, settings: Settings, working_dir: Path, announce: 
         contextlib.closing(open_listening_socket(server.host, server.port, server.backlog)) as listening,
         using_workspace(workspace),
     ):
-        service = import_target(target, workspace=workspace)
+        service = import_target(target)
         application = make_application(service, workspace=workspace)
 
         def ready() -> None:
@@ -93,7 +93,10 @@ async def _serve(
         end_process_after(settings.drain_s + _OVERTIME_S, 1)
         loop.call_soon_threadsafe(begin_stop)
 
-    with StopSignals(receive_stop, lambda: loop.call_soon_threadsafe(serving.cancel)) as signals:
+    def receive_cut() -> None:
+        loop.call_soon_threadsafe(serving.cancel)
+
+    with StopSignals(receive_stop, receive_cut) as signals:
         try:
             await serving
         except asyncio.CancelledError:

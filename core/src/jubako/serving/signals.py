@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import Self
 
 # A terminal and a supervisor may both send a signal for one wish to stop.
 _SAME_WISH_S = 1.0
@@ -38,12 +39,14 @@ class StopSignals:
         self.cut_by: int | None = None
         """The number of the signal that cut the stop short; None if none did."""
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> Self:
         for number in _NUMBERS:
             signal.signal(number, self.receive)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number in _NUMBERS:
             signal.signal(number, signal.SIG_IGN)
 
