@@ -1,0 +1,79 @@
+"""Fixtures for all tests of the core."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+import pytest
+
+
+@attrs.frozen
+class Site:
+    """A folder of installed distributions, on `sys.path` while a test runs.
+
+    What is written is what an installer leaves behind, so that `importlib.metadata` and `import` find the real thing.
+    """
+
+    folder: Path
+
+    def install(
+        self,
+        distribution: str,
+        *,
+        plugins: Mapping[str, str] | None = None,
+        modules: Mapping[str, str] | None = None,
+        version: str = "1.0",
+    ) -> None:
+        """Install a distribution: its entry points of group `jubako.v1`, and its modules by path."""
+        metadata = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = [f"{name} = {target}" for name, target in (plugins or {}).items()]
+        (metadata / "entry_points.txt").write_text("\n".join(["[jubako.v1]", *lines, ""]))
+        for name, text in (modules or {}).items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        importlib.invalidate_caches()
+
+    def install_plugin(self, name: str, text: str) -> None:
+        """Install the distribution `jubako-<name>` whose one plugin `name` is the module `jubako_<name>`."""
+        module = f"jubako_{name}"
+        self.install(f"jubako-{name.replace('_', '-')}", plugins={name: module}, modules={f"{module}.py": text})
+
+    def start_python(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start an interpreter of its own that sees the folder."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**clean, "PYTHONPATH": str(self.folder), **environment},
+        )
+
+    def run_python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run an interpreter of its own that sees the folder, for at most 50 seconds."""
+        with self.start_python(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=50)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty folder of installed distributions, on `sys.path`; what was imported from it is forgotten afterwards."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    yield Site(folder)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
