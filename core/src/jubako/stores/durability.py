@@ -1,0 +1,48 @@
+"""Getting files and folders onto the disk before anything says that they are there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from jubako.stores.digests import iterate_files
+
+
+def seal(folder: Path) -> None:
+    """Make every file below `folder` read-only, and write files and folders to the disk.
+
+    Raises:
+        InvalidArgument: there is a link or a device.
+        OSError: something cannot be written.
+    """
+    for path in map(folder.joinpath, iterate_files(folder)):
+        _sync(path)
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222 | stat.S_IRUSR)
+    for inner, _, _ in os.walk(folder, topdown=False):
+        # Renaming and deleting the version later need its folders writable.
+        Path(inner).chmod(stat.S_IMODE(Path(inner).stat().st_mode) | stat.S_IRWXU)
+        sync_folder(Path(inner))
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file, replacing one that is there; on the disk when this returns, its folder's entry not yet."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk; nothing where folders cannot be opened (Windows)."""
+    if os.name == "posix":
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    # Windows syncs only what is open for writing.
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

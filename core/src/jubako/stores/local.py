@@ -1,0 +1,283 @@
+"""`LocalStore`: versions in folders below `$JUBAKO_HOME`, published by one rename.
+
+`<home>/models/<name>/<version>/` holds a version; `.draft-…` and `.trash-…` beside the names are what is being written
+and removed; the store's own facts are in `<home>/.store/`. Nothing depends on a lock, and nothing on the clock.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import errno
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from jubako.contracts.store import Store, StoreKind
+from jubako.errors import AlreadyExists, InvalidArgument, InvalidManifest, NotFound, StoreError
+from jubako.stores.digests import sha256_of
+from jubako.stores.drafts import Draft, move_to_trash, remove_tree, sweep
+from jubako.stores.durability import seal, sync_folder
+from jubako.stores.manifests import read_info
+from jubako.stores.near import describe_near
+from jubako.stores.sequence import Facts, Sequence
+from jubako.values.bento import BentoInfo
+from jubako.values.model import ModelInfo
+from jubako.values.tag import Tag
+
+_OWN_ORIGINS = ("saved", "built")
+_TRIES = 20
+
+
+def open_store(url: str, kind: StoreKind) -> LocalStore:
+    """Open the local store at `file:///path/to/home`, or at a path; nothing is created before the first save.
+
+    Raises:
+        InvalidArgument: the URL names another machine, or has a query.
+    """
+    if "://" not in url:
+        return LocalStore(Path(url), kind)
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise InvalidArgument(f"{url!r} is no local store.", do="write file:///path/to/home, or the path alone")
+    return LocalStore(Path(url2pathname(parts.path)), kind)
+
+
+class LocalStore(Store):
+    """A store in a folder of the local file system; see `Store`.
+
+    Args:
+        home: `$JUBAKO_HOME`; versions are in `models/` or `bentos/` below it.
+        kind: what it keeps.
+    """
+
+    def __init__(self, home: Path, kind: StoreKind) -> None:
+        self.kind = kind
+        self.home = home.expanduser().absolute()
+        self.url = self.home.as_uri()
+        self._root = self.home / kind.value
+        self._sequence = Sequence(self.home / ".store" / kind.value)
+
+    def resolve(self, tag: Tag) -> Tag:
+        """Return the exact tag; of a name, the version with the highest number that is published."""
+        if tag.is_exact:
+            if not self._is_version(tag):
+                raise self._not_found(tag)
+            return tag
+        version = self._latest(tag.name)
+        if version is None:
+            raise self._not_found(tag)
+        return Tag(tag.name, version)
+
+    def list(self, name: str | None = None) -> list[Tag]:
+        """Exact tags, sorted; folders without a manifest, links, and whatever no tag can name are passed over."""
+        names = [Tag(name).name] if name is not None else self._entries(self._root)
+        tags = (_tag_or_none(name, version) for name in names for version in self._entries(self._root / name))
+        return sorted(tag for tag in tags if tag is not None and self._is_version(tag))
+
+    def open(self, tag: Tag) -> Path:
+        """Return the version's own folder: nothing is copied."""
+        if not self._is_version(tag):
+            self._refuse_link(tag)
+            raise self._not_found(tag)
+        return self._place(tag)
+
+    def origin(self, tag: Tag) -> str:
+        """Where the version came from; empty if that was not recorded."""
+        for record in self._sequence.records(tag.name):
+            facts = record.read() if record.version == tag.version else None
+            if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
+                return facts.origin
+        return ""
+
+    @contextlib.contextmanager
+    def draft(self, tag: Tag, *, origin: str = "saved") -> Iterator[Path]:
+        """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
+        self._refuse_taken(tag)
+        try:
+            self._sweep(tag.name)
+            draft = Draft(self._root)
+        except OSError as error:
+            raise self._failure(f"{self.kind.noun} {tag} cannot be saved in {self._root}", error) from error
+        try:
+            yield draft.content
+            try:
+                self._publish(draft, tag, origin)
+            except OSError as error:
+                raise self._failure(f"{self.kind.noun} {tag} was not saved in {self._root}", error) from error
+        finally:
+            draft.close()
+
+    def delete(self, tag: Tag) -> None:
+        """Rename the version away, which removes it at once, and then delete its files."""
+        place = self._place(tag)
+        self._refuse_link(tag)
+        if not place.is_dir():
+            raise self._not_found(tag)
+        try:
+            trash = move_to_trash(place, self._root)
+            sync_folder(place.parent)
+            self._sequence.forget(tag.name, place.name, _digest_or_none(trash / self.kind.manifest_name))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._not_found(tag) from error
+        except OSError as error:
+            raise self._failure(f"{self.kind.noun} {tag} cannot be deleted from {self._root}", error) from error
+        with contextlib.suppress(OSError):  # it has other versions
+            place.parent.rmdir()
+        remove_tree(trash)
+
+    def _publish(self, draft: Draft, tag: Tag, origin: str) -> None:
+        info = self._read_draft(draft, tag)
+        seal(draft.content)
+        facts = Facts(origin, sha256_of(draft.content / self.kind.manifest_name), draft.path.name)
+        is_newest = origin in _OWN_ORIGINS or self._is_newer(tag.name, info)
+        # Before the rename: no version is ever there without its number, and a number without a version counts nothing.
+        record = self._sequence.write(tag.name, str(tag.version), facts, is_numbered=is_newest)
+        try:
+            self._move_in(draft.content, tag)
+        except BaseException:
+            record.path.unlink(missing_ok=True)
+            raise
+
+    def _move_in(self, content: Path, tag: Tag) -> None:
+        place = self._place(tag)
+        for tries_left in reversed(range(_TRIES)):
+            place.parent.mkdir(exist_ok=True)
+            self._refuse_link(tag)
+            try:
+                # Renaming onto a folder that is not empty fails: of two writers the first wins.
+                content.rename(place)
+            except FileNotFoundError:
+                # The folder of a name goes with its last version, perhaps just now.
+                if not tries_left:
+                    raise
+            except OSError as error:
+                if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise self._taken(tag) from error
+                raise
+            else:
+                break
+        try:
+            sync_folder(place.parent)
+            sync_folder(self._root)
+        except OSError:
+            remove_tree(move_to_trash(place, self._root))
+            raise
+
+    def _read_draft(self, draft: Draft, tag: Tag) -> ModelInfo | BentoInfo:
+        info = read_info(draft.content, self.kind)
+        if info.tag != tag:
+            raise InvalidManifest(
+                f"{self.kind.noun} {tag} was not saved.",
+                why=f"Its {self.kind.manifest_name} says that it is {info.tag}.",
+            )
+        return info
+
+    def _is_newer(self, name: str, info: ModelInfo | BentoInfo) -> bool:
+        version = self._latest(name)
+        return version is None or info.creation_time > self._creation_time(Tag(name, version))
+
+    def _latest(self, name: str) -> str | None:
+        for record in self._sequence.records(name):
+            tag = _tag_or_none(name, record.version)
+            if record.number and tag is not None and self._is_version(tag):
+                facts = record.read()
+                if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
+                    return record.version
+        # Only versions that were imported behind the latest, or whose record is lost, are left.
+        newest = max(self.list(name), key=lambda tag: (self._creation_time(tag), tag), default=None)
+        return None if newest is None else newest.version
+
+    def _creation_time(self, tag: Tag) -> datetime:
+        try:
+            return read_info(self._place(tag), self.kind).creation_time
+        except InvalidManifest:  # deleted just now, or damaged: then opening it says so
+            return datetime.min.replace(tzinfo=UTC)
+
+    def _manifest_digest(self, tag: Tag) -> str | None:
+        return _digest_or_none(self._place(tag) / self.kind.manifest_name)
+
+    def _sweep(self, name: str) -> None:
+        sweep(self._root)
+        with contextlib.suppress(OSError):  # sweeping is only cleaning
+            listed = self._entries(self._root / name)
+            self._sequence.sweep(name, self._root, listed, lambda version: self._published_digest(name, version))
+
+    def _published_digest(self, name: str, version: str) -> str | None:
+        tag = _tag_or_none(name, version)
+        return self._manifest_digest(tag) if tag is not None and self._is_version(tag) else None
+
+    def _place(self, tag: Tag) -> Path:
+        # The grammar of tags has no separators and no leading dot: this cannot leave the root.
+        return self._root.joinpath(*tag.path().parts)
+
+    def _is_version(self, tag: Tag) -> bool:
+        place = self._place(tag)
+        try:
+            return (
+                stat.S_ISDIR(place.parent.lstat().st_mode)
+                and stat.S_ISDIR(place.lstat().st_mode)
+                and stat.S_ISREG((place / self.kind.manifest_name).lstat().st_mode)
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._failure(f"{place} cannot be read", error) from error
+
+    def _refuse_link(self, tag: Tag) -> None:
+        for path in (self._place(tag).parent, self._place(tag)):
+            if path.is_symlink():
+                raise StoreError(
+                    f"{path} is a link.", why="The folders of names and versions are folders.", do="remove the link"
+                )
+
+    def _refuse_taken(self, tag: Tag) -> None:
+        self._refuse_link(tag)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if any(self._place(tag).iterdir()):
+                raise self._taken(tag)
+
+    def _entries(self, folder: Path) -> builtins.list[str]:
+        try:
+            return [path.name for path in folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _taken(self, tag: Tag) -> AlreadyExists:
+        return AlreadyExists(
+            f"{self.kind.noun} {tag} exists already in {self.url}.",
+            why="A version never changes.",
+            do="save a new version, or delete this one first",
+        )
+
+    def _not_found(self, tag: Tag) -> NotFound:
+        return NotFound(f"there is no {self.kind.noun} {tag} in {self.url}.", why=describe_near(tag, self.list()))
+
+    def _failure(self, what: str, error: OSError) -> StoreError:
+        remedy = "check the disk"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "make the folder writable for this user, or set JUBAKO_HOME to one that is"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room, and save again"
+        return StoreError(f"{what}.", why=f"{error.strerror} ({error.filename}).", do=remedy)
+
+
+def _tag_or_none(name: str, version: str) -> Tag | None:
+    """The exact tag of a folder, or None if no tag is written like that."""
+    if (name, version) != (name.lower(), version.lower()):  # would be lowered, and so name another folder
+        return None
+    try:
+        tag = Tag(name, version)
+    except InvalidArgument:
+        return None
+    return tag if tag.is_exact else None
+
+
+def _digest_or_none(manifest: Path) -> str | None:
+    try:
+        return sha256_of(manifest)
+    except OSError:  # deleted just now
+        return None

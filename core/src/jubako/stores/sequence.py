@@ -1,0 +1,157 @@
+"""`Sequence`: a local store's own facts about its versions: their order, and where each came from.
+
+One small file a version, `<number>-<version>`, written before the version is published. A record counts only while a
+version with the very manifest it names is published, so that a crash between the two steps, at a save or at a delete,
+leaves nothing that is wrong. Records that are lost cost the order only: versions without one come before all others, by
+creation time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jubako.stores.durability import sync_folder, write_durably
+
+_RECORD = re.compile(r"(\d{12})-(.+)")
+_TRIES = 20
+
+
+@attrs.frozen
+class Facts:
+    """What a record says of a version.
+
+    Args:
+        origin: `saved`, `built`, or where it was imported from.
+        manifest_sha256: the digest of the manifest that was published with it.
+        draft: the name of the draft it was published from.
+    """
+
+    origin: str
+    manifest_sha256: str
+    draft: str
+
+
+@attrs.frozen
+class Record:
+    """One file of the sequence.
+
+    Args:
+        number: higher is newer; 0 for a version that did not become `latest` when it was imported.
+        version: the version, which may not exist.
+        path: the file.
+    """
+
+    number: int
+    version: str
+    path: Path
+
+    def read(self) -> Facts | None:
+        """Read what it says; None if it is gone or damaged."""
+        try:
+            data: Any = json.loads(self.path.read_bytes())
+            return Facts(str(data["origin"]), str(data["manifest_sha256"]), str(data["draft"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class Sequence:
+    """The records of one kind of store.
+
+    Args:
+        folder: `<home>/.store/models` or `<home>/.store/bentos`; created when the first record is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def records(self, name: str) -> list[Record]:
+        """All records of a name, newest first; of one number, which two writers at once can take, by version."""
+        return sorted(self._iterate(name), key=lambda record: (record.number, record.version), reverse=True)
+
+    def write(self, name: str, version: str, facts: Facts, *, is_numbered: bool) -> Record:
+        """Write the record of a version that is about to be published; on disk when this returns.
+
+        Its number is higher than that of every version published before this was called.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        number = 1 + max((record.number for record in self._iterate(name)), default=0) if is_numbered else 0
+        record = Record(number, version, self._folder / name / f"{number:012d}-{version}")
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                record.path.parent.mkdir(parents=True, exist_ok=True)
+                # Written aside: a record has all of its content or does not exist.
+                aside = record.path.with_name(facts.draft)
+                write_durably(aside, json.dumps(attrs.asdict(facts)).encode())
+                aside.replace(record.path)
+                sync_folder(record.path.parent)
+            except FileNotFoundError:
+                # The folder of a name goes with its last version, perhaps just now.
+                if not tries_left:
+                    raise
+            else:
+                break
+        return record
+
+    def forget(self, name: str, version: str, manifest_sha256: str | None) -> None:
+        """Remove the records of a version that was deleted; not one that another writer has made for it meanwhile.
+
+        Args:
+            name: the version's name.
+            version: the version.
+            manifest_sha256: the digest of the manifest it had; None if it had none.
+        """
+        for record in self._iterate(name):
+            facts = record.read() if record.version == version else None
+            if facts is not None and facts.manifest_sha256 == manifest_sha256:
+                record.path.unlink(missing_ok=True)
+        self._remove_empty(name)
+
+    def sweep(self, name: str, drafts: Path, listed: Collection[str], digest_of: Callable[[str], str | None]) -> None:
+        """Remove records whose writer died before it published, or lost against another; never those of live writers.
+
+        Args:
+            name: whose records are swept.
+            drafts: the folder where drafts are; a writer's is there until it has published.
+            listed: versions that were there a moment ago.
+            digest_of: version to the digest of its manifest, or None if it is not published.
+        """
+        records = list(self._iterate(name))
+        copies = Counter(record.version for record in records)
+        for record in records:
+            if record.version in listed and copies[record.version] == 1:
+                continue
+            facts = record.read()
+            if facts and (drafts / facts.draft).exists():
+                continue
+            # Only now: a writer whose draft is gone has published, or never will.
+            if facts is None or digest_of(record.version) != facts.manifest_sha256:
+                record.path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for path in (self._folder / name).glob(".draft-*"):
+                if not (drafts / path.name).exists():
+                    path.unlink(missing_ok=True)
+        self._remove_empty(name)
+
+    def _iterate(self, name: str) -> Iterator[Record]:
+        try:
+            paths = list((self._folder / name).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for path in paths:
+            match = _RECORD.fullmatch(path.name)
+            if match:
+                yield Record(int(match[1]), match[2], path)
+
+    def _remove_empty(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            (self._folder / name).rmdir()
