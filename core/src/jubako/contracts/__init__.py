@@ -1,1 +1,1 @@
-"""What plugins implement: one abstract class or Protocol a file, the records that offer them, and the hooks that collect the records."""
+"""What plugins implement: one abstract class or Protocol a file, the records that offer them, and the hooks."""

@@ -21,23 +21,23 @@ class BuildPhase(IntEnum):
 
 
 class BuildDraft(Protocol):
-    """The Bento being built, as a step sees it.
-
-    Attributes:
-        folder: where the Bento's files are written; `bento.yaml` is written by the core after all steps.
-        context: the folder that is built from; read only.
-        service: the imported `jubako.Service`.
-        options: the build options, JSON-like.
-    """
+    """The Bento being built, as a step sees it."""
 
     @property
-    def folder(self) -> Path: ...
+    def folder(self) -> Path:
+        """Where the Bento's files are written; `bento.yaml` is written by the core after all steps."""
+
     @property
-    def context(self) -> Path: ...
+    def context(self) -> Path:
+        """The folder that is built from; read only."""
+
     @property
-    def service(self) -> Any: ...
+    def service(self) -> Any:
+        """The imported `jubako.Service`."""
+
     @property
-    def options(self) -> Mapping[str, Any]: ...
+    def options(self) -> Mapping[str, Any]:
+        """The build options, JSON-like."""
 
 
 class BuildStep(Protocol):

@@ -25,9 +25,10 @@ class EncodedBody:
 
 
 class Descriptor(ABC):
-    """Describes one side of an API; immutable once made, shared by all requests. Checked by `jubako.testing.DescriptorTests`.
+    """Describes one side of an API; immutable once made, shared by all requests.
 
-    Knows no server: bytes and a content type come in, bytes and a content type go out.
+    Knows no server: bytes and a content type come in, bytes and a content type go out. Checked by
+    `jubako.testing.DescriptorTests`.
 
     Attributes:
         media_types: what the API takes, the main one first; `*/*` takes anything.
@@ -59,7 +60,8 @@ class Descriptor(ABC):
             accept: the request's Accept header, or empty.
 
         Raises:
-            InvalidArgument: the value is not what this descriptor describes; answered as 500, for it is the service's fault.
+            InvalidArgument: the value is not what this descriptor describes; answered as 500, for it is the service's
+                fault.
         """
 
     @abstractmethod

@@ -71,7 +71,8 @@ class RunnerType(Offer):
     Args:
         save: reference to a `contracts.runner_type.SaveModel`.
         load: reference to a `contracts.runner_type.LoadModel`.
-        load_runner: reference to a `contracts.runner_type.LoadRunner`; should import no framework, for API workers call it.
+        load_runner: reference to a `contracts.runner_type.LoadRunner`; should import no framework, for API workers
+            call it.
         aliases: further names of the same runner type.
         model_types: references to the Python types that it saves.
         can_fork: False if replicas must be spawned, because the framework does not survive a fork.

@@ -42,7 +42,7 @@ class Store(ABC):
 
     @abstractmethod
     def resolve(self, tag: Tag) -> Tag:
-        """Return the exact tag behind `tag`: itself if it is exact, else the newest version by the store's own sequence.
+        """Return the exact tag behind `tag`: itself if it is exact, else the newest by the store's own sequence.
 
         Raises:
             NotFound: there is no such name or version; the message lists near matches.
@@ -50,7 +50,10 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, name: str | None = None) -> list[Tag]:
-        """Exact tags of all versions, or of one name, sorted; empty if there are none. Whatever is no version is passed over."""
+        """Exact tags of all versions, or of one name, sorted; empty if there are none.
+
+        Whatever is no version is passed over.
+        """
 
     @abstractmethod
     def open(self, tag: Tag) -> Path:
@@ -83,3 +86,7 @@ class Store(ABC):
         Raises:
             NotFound: there is no such version.
         """
+
+    def origin(self, tag: Tag) -> str:
+        """Where an exact version came from: what was given to `draft`; empty if the store does not know."""
+        return ""

@@ -1,4 +1,4 @@
-"""`PayloadTable`: which payload type takes a value, found by the names of its classes, without importing their packages."""
+"""`PayloadTable`: which payload type takes a value, found by the names of its classes without importing packages."""
 
 from __future__ import annotations
 

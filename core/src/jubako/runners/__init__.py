@@ -1,4 +1,4 @@
-"""Runners: the classes that users subclass, how their calls are prepared, and how they run in place without a server."""
+"""Runners: the classes that users subclass, how calls are prepared, and how they run in place without a server."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class CallArguments:
 def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -> CallArguments:
     """Turn a call's arguments into batches. Nothing is copied.
 
-    For `run` every argument is one row. For `run_batch` arrays, frames, series, lists and tuples are rows, and any other
-    value is a constant, with which only calls of an equal constant are joined.
+    For `run` every argument is one row. For `run_batch` arrays, frames, series, lists and tuples are rows, and any
+    other value is a constant, with which only calls of an equal constant are joined.
 
     Raises:
         InvalidArgument: an argument cannot be a batch, or batches differ in their rows.

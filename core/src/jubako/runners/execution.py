@@ -1,4 +1,4 @@
-"""Running calls on a runner object: set-up, joining, the row count, splitting the result, and whose fault an error is."""
+"""Running calls on a runner: set-up, joining, the row count, splitting the result, and whose fault an error is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`ResourceQuota` and `BatchOptions`: what a runner may use, and how its calls are joined.
 
-Both are plain settings of a runner that users assign to, so they are mutable; every assignment is converted and checked.
+Both are plain settings of a runner that users assign to, so they are mutable; every assignment is converted and
+checked.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def _normalized(text: object, part: str) -> str:
     if len(lowered) > _MAX_LENGTH or not _GRAMMAR.fullmatch(lowered):
         raise InvalidArgument(
             f"{text[:80]!r} cannot be the {part} of a tag.",
-            why=f"It is 1 to {_MAX_LENGTH} characters of a-z, 0-9, '-', '.' and '_', and begins and ends with a letter or digit.",
+            why=f"It is 1 to {_MAX_LENGTH} characters of a-z, 0-9, '-', '.' and '_', "
+            "and begins and ends with a letter or digit.",
         )
     if lowered != text:
         warnings.warn(f"tag {part} {text!r} is stored in lower case: {lowered!r}", stacklevel=4)
