@@ -15,14 +15,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_+.-]*")
 _IMPORT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
-def _check_name(_: object, attribute: Any, name: object) -> None:
+def _check_name(_: object, attribute: Any, name: Any) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidArgument(
             f"an offer cannot be named {name!r}.", do="use a-z, 0-9, '_', '-', '.', '+', a letter first"
         )
 
 
-def _check_summary(offer: Any, attribute: Any, summary: object) -> None:
+def _check_summary(offer: Any, attribute: Any, summary: Any) -> None:
     if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
         raise InvalidArgument(f"offer {offer.name!r} needs a summary of one sentence, not {summary!r}.")
 
