@@ -1,0 +1,197 @@
+"""`create`, `get`, `list` and `delete`: the models of a store."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import platform
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jubako._documents import plain
+from jubako.contracts.offers import SerializerType
+from jubako.contracts.store import Store, StoreKind
+from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound
+from jubako.models.model import CUSTOM_OBJECTS_FILE, Model, inside
+from jubako.serializers.cloudpickle import dump_file
+from jubako.stores.digests import digest_folder
+from jubako.stores.manifests import write_model_info
+from jubako.values.model import ModelContext, ModelInfo
+from jubako.values.signature import Signature
+from jubako.values.tag import Tag
+from jubako.workspace import Workspace, current_workspace
+
+
+@attrs.define
+class ModelDraft:
+    """A model being written; it is stored when the block of `create` ends without an error.
+
+    Args:
+        tag: name and exact version that it will have.
+        path: an empty folder for its files.
+        serializer: the name of the format of its object; a runner type may choose it inside the block.
+    """
+
+    tag: Tag = attrs.field(on_setattr=attrs.setters.frozen)
+    path: Path = attrs.field(on_setattr=attrs.setters.frozen)
+    serializer: str = ""
+
+    def path_of(self, item: str) -> Path:
+        """Where to write one file, given relative to the model's folder with forward slashes.
+
+        Raises:
+            InvalidArgument: it leads out of the folder.
+        """
+        return inside(self.path, item)
+
+
+@contextlib.contextmanager
+def create(
+    name: str,
+    *,
+    module: str = "",
+    signatures: Mapping[str, Signature] | None = None,
+    labels: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    framework_name: str = "",
+    framework_distributions: Sequence[str] = (),
+    _model_store: Store | None = None,
+) -> Iterator[ModelDraft]:
+    """Store a new version of a model: write its files inside the block, and it is published when the block ends.
+
+    A block that raises stores nothing. Files are read-only afterwards. A model with `custom_objects`, or whose format
+    can run code, is declared trusted on this machine. Blocks while files are written to the disk.
+
+    Args:
+        name: the model's name; its version is made now.
+        module: the runner type that loads it; empty for a model of your own.
+        signatures: method name to how that method is called in batches.
+        labels: text to text, for people and queries.
+        options: the runner type's settings, JSON-like.
+        custom_objects: name to any Python object that is saved beside the model, as a pickle.
+        metadata: your own facts, JSON-like.
+        framework_name: the framework's name, for people.
+        framework_distributions: distributions whose installed versions are needed to load it.
+        _model_store: where to store it; the current workspace's store if None.
+
+    Raises:
+        InvalidArgument: the name has a version or breaks the grammar, or an argument cannot be written.
+        StoreError: the store cannot be written.
+    """
+    workspace = current_workspace()
+    store = _model_store or workspace.model_store
+    tag = Tag.from_taglike(name).make_new_version()
+    info = ModelInfo(
+        tag=tag,
+        module=module,
+        serializer="",
+        creation_time=datetime.now(UTC),
+        context=_describe_context(framework_name, framework_distributions),
+        signatures=dict(signatures or {}),
+        labels=dict(labels or {}),
+        options=plain(options or {}, "options"),
+        metadata=plain(metadata or {}, "metadata"),
+        has_custom_objects=bool(custom_objects),
+    )
+    with store.draft(tag) as folder:
+        draft = ModelDraft(tag, folder)
+        yield draft
+        if custom_objects:
+            dump_file(dict(custom_objects), folder / CUSTOM_OBJECTS_FILE)
+        _write_manifest(workspace, folder, attrs.evolve(info, serializer=draft.serializer))
+
+
+def get(tag: Tag | str, *, _model_store: Store | None = None) -> Model:
+    """Open one model: `name:version`, `name:latest` or `name`, the latest one.
+
+    Raises:
+        NotFound: there is no such model; the message lists near ones.
+        InvalidManifest: its manifest cannot be read.
+        ModelDigestMismatch: a file is missing, of another size, or not in the manifest.
+    """
+    workspace = current_workspace()
+    return Model.open(Tag.from_taglike(tag), _model_store or workspace.model_store, workspace.trust)
+
+
+def list(tag: Tag | str | None = None, *, _model_store: Store | None = None) -> builtins.list[Model]:
+    """Open all models, those of one name, or (`name:version`) the one, sorted by tag.
+
+    A model that cannot be opened is left out, with a warning.
+
+    Raises:
+        NotFound: a name was given and there is no model of that name.
+    """
+    workspace = current_workspace()
+    store = _model_store or workspace.model_store
+    wanted = None if tag is None else Tag.from_taglike(tag)
+    tags = store.list(wanted.name if wanted else None)
+    if wanted and not tags:
+        store.resolve(wanted)  # raises, and says what there is instead
+    if wanted and wanted.version is not None:
+        exact = store.resolve(wanted) if not wanted.is_exact else wanted
+        tags = [found for found in tags if found == exact]
+    models = (_open_or_warn(found, store, workspace) for found in tags)
+    return [model for model in models if model is not None]
+
+
+def delete(tag: Tag | str, *, _model_store: Store | None = None) -> None:
+    """Delete one version, `name:latest` the latest one; a name without a version deletes **all** its versions.
+
+    Raises:
+        NotFound: there is no such model.
+        StoreError: the store cannot be written.
+    """
+    store = _model_store or current_workspace().model_store
+    wanted = Tag.from_taglike(tag)
+    if wanted.version is not None:
+        store.delete(store.resolve(wanted))
+        return
+    store.resolve(wanted)  # raises if there is none
+    for found in store.list(wanted.name):
+        with contextlib.suppress(NotFound):  # somebody else was faster
+            store.delete(found)
+
+
+def _write_manifest(workspace: Workspace, folder: Path, info: ModelInfo) -> None:
+    if (folder / StoreKind.MODELS.manifest_name).exists():
+        raise InvalidArgument(
+            f"a model's files cannot include {StoreKind.MODELS.manifest_name}.", do="use another name"
+        )
+    complete = attrs.evolve(info, files=digest_folder(folder))
+    write_model_info(folder, complete)
+    if complete.has_custom_objects or _runs_code(workspace, complete.serializer):
+        # Before it is published: a model that was saved here and is not trusted would be a riddle.
+        workspace.trust.trust(complete.digest, f"{complete.tag} saved {complete.creation_time:%Y-%m-%d}")
+
+
+def _runs_code(workspace: Workspace, serializer: str) -> bool:
+    return bool(serializer) and workspace.composition.find(SerializerType, serializer).trust == "code"
+
+
+def _describe_context(framework_name: str, distributions: Sequence[str]) -> ModelContext:
+    versions = {distribution: version_of(distribution) for distribution in distributions}
+    return ModelContext(
+        jubako_version=version_of("jubako"),
+        python_version=platform.python_version(),
+        framework_name=framework_name,
+        framework_versions=versions,
+        pip_requirements=tuple(f"{distribution}=={version}" for distribution, version in versions.items()),
+    )
+
+
+def _open_or_warn(tag: Tag, store: Store, workspace: Workspace) -> Model | None:
+    try:
+        return Model.open(tag, store, workspace.trust)
+    except NotFound:  # deleted just now
+        return None
+    except (InvalidManifest, ModelDigestMismatch) as error:
+        warnings.warn(f"model {tag} is left out: {error.message}", stacklevel=4)
+        return None

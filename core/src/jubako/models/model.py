@@ -1,0 +1,144 @@
+"""`Model`: one stored version, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jubako.contracts.store import Store, StoreKind
+from jubako.errors import InvalidArgument, InvalidManifest
+from jubako.models.trust import require_trust
+from jubako.serializers.cloudpickle import load_file
+from jubako.stores.digests import verify_files, verify_sizes
+from jubako.stores.manifests import read_model_info
+from jubako.stores.trust import TrustStore
+from jubako.values.model import ModelInfo
+from jubako.values.tag import Tag
+
+CUSTOM_OBJECTS_FILE = "custom_objects.pkl"
+_MANIFEST = StoreKind.MODELS.manifest_name
+
+
+class Model:
+    """One version of a model in a store; made by `jubako.models.get`. Equal and hashed by its tag.
+
+    Its files are read-only, and checked for presence and size when it is opened.
+
+    Attributes:
+        tag: name and exact version.
+        info: what `model.yaml` says.
+        path: the folder of its files.
+    """
+
+    def __init__(self, tag: Tag, info: ModelInfo, path: Path, *, store: Store, trust: TrustStore) -> None:
+        self.tag = tag
+        self.info = info
+        self.path = path
+        self._store = store
+        self._trust = trust
+
+    @classmethod
+    def open(cls, tag: Tag, store: Store, trust: TrustStore) -> Model:
+        """Open an exact version, or the latest one; reads its manifest and looks at the sizes of its files.
+
+        Raises:
+            NotFound: there is no such version.
+            InvalidManifest: its `model.yaml` cannot be read, or belongs to another version.
+            ModelDigestMismatch: a file is missing, of another size, or not in the manifest.
+        """
+        exact = store.resolve(tag)
+        path = store.open(exact)
+        info = read_model_info(path)
+        if info.tag != exact:
+            raise InvalidManifest(
+                f"{path / _MANIFEST} says that it is model {info.tag}, not {exact}.",
+                why="The folder was renamed or copied by hand.",
+                do="move it back, or delete it",
+            )
+        verify_sizes(path, info.files, leave_out=(_MANIFEST,))
+        return cls(exact, info, path, store=store, trust=trust)
+
+    @property
+    def creation_time(self) -> datetime:
+        """When it was saved, with its time zone."""
+        return self.info.creation_time
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` over its serializer's name and all files; what trust is given to."""
+        return self.info.digest
+
+    @property
+    def origin(self) -> str:
+        """Where the store has it from: `saved`, or where it was imported from; empty if the store does not know."""
+        return self._store.origin(self.tag)
+
+    def path_of(self, item: str) -> Path:
+        """The path of one file, given relative to the model's folder with forward slashes.
+
+        Raises:
+            InvalidArgument: it leads out of the folder.
+        """
+        return inside(self.path, item)
+
+    @cached_property
+    def custom_objects(self) -> Mapping[str, Any]:
+        """What was saved as `custom_objects`; unpickled, after the trust check, when first asked for. Empty if none.
+
+        Raises:
+            ModelNotTrusted: the model was not declared trusted on this machine.
+            ModelDigestMismatch: the file is not what the manifest says.
+            MissingDependency: an object needs a package that is not installed.
+        """
+        if not self.info.has_custom_objects:
+            return {}
+        self.require_trust("Its custom objects are pickles, which can run any code when they are loaded")
+        verify_files(self.path, self._files(is_custom=True))
+        objects: Mapping[str, Any] = load_file(self.path / CUSTOM_OBJECTS_FILE)
+        return objects
+
+    def require_trust(self, reason: str) -> None:
+        """Return if the model's digest is trusted on this machine.
+
+        Args:
+            reason: why trust is needed, as the beginning of a sentence.
+
+        Raises:
+            ModelNotTrusted: it is not; says what it is, where it came from and what to do.
+        """
+        require_trust(self._trust, tag=self.tag, digest=self.digest, origin=self.origin, reason=reason)
+
+    def verify_object_files(self) -> None:
+        """Check the SHA-256 of every file but the custom objects'; each is read once in a process.
+
+        Raises:
+            ModelDigestMismatch: a file is not what the manifest says.
+        """
+        verify_files(self.path, self._files(is_custom=False))
+
+    def _files(self, *, is_custom: bool) -> list[Any]:
+        return [entry for entry in self.info.files if (entry.path == CUSTOM_OBJECTS_FILE) is is_custom]
+
+    def __eq__(self, other: object) -> bool:
+        return self.tag == other.tag if isinstance(other, Model) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.tag)
+
+    def __repr__(self) -> str:
+        return f"Model({str(self.tag)!r})"
+
+
+def inside(folder: Path, item: str) -> Path:
+    """Join a relative path to a folder.
+
+    Raises:
+        InvalidArgument: it leads out of the folder.
+    """
+    path = folder / item
+    if Path(item).is_absolute() or ".." in Path(item).parts:
+        raise InvalidArgument(f"{item!r} leads out of {folder}.", do="give a path inside the model's folder")
+    return path

@@ -1,0 +1,182 @@
+"""`save_object` and `load_object`: what runner types do with a model's object, whatever the format."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from jubako.contracts.offers import SerializerType
+from jubako.contracts.serializer import Serializer
+from jubako.contracts.store import Store
+from jubako.errors import InvalidArgument, JubakoError
+from jubako.models.catalog import ModelDraft, create, get
+from jubako.models.model import Model
+from jubako.plugins import Composition
+from jubako.values.signature import Signature
+from jubako.values.tag import Tag
+from jubako.workspace import current_workspace
+
+
+def save_object(
+    name: str,
+    obj: Any,
+    *,
+    module: str,
+    serializers: Sequence[str],
+    same: Callable[[Any, Any], bool] | None = None,
+    signatures: Mapping[str, Signature] | None = None,
+    labels: Mapping[str, str] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    framework_name: str = "",
+    framework_distributions: Sequence[str] = (),
+    _model_store: Store | None = None,
+) -> Tag:
+    """Store an object as a new version of a model, in the first format that gives it back when read again.
+
+    If that format can run code, the model is declared trusted on this machine, and one warning says why no other would
+    do.
+
+    Args:
+        name: the model's name, without a version.
+        obj: the object; not changed.
+        module: the runner type's name, checked again by `load_object`.
+        serializers: names of formats, the best first.
+        same: called with the object and what was read; False means that the format lost something. By default the
+            types must be the same.
+        signatures: see `jubako.models.create`, as for all that follow.
+        labels: text to text.
+        custom_objects: name to object.
+        metadata: the user's own facts.
+        options: the runner type's settings.
+        framework_name: for people.
+        framework_distributions: distributions needed to load it.
+        _model_store: where to store it.
+
+    Returns:
+        Its exact tag.
+
+    Raises:
+        InvalidArgument: no format gives the object back; says why, for each.
+        PluginError: a format is not offered, or cannot be used.
+        StoreError: the store cannot be written.
+    """
+    composition = current_workspace().composition
+    is_same = same or (lambda written, read: type(written) is type(read))
+    with create(
+        name,
+        module=module,
+        signatures=signatures,
+        labels=labels,
+        options=options,
+        custom_objects=custom_objects,
+        metadata=metadata,
+        framework_name=framework_name,
+        framework_distributions=framework_distributions,
+        _model_store=_model_store,
+    ) as draft:
+        refusals = _dump_first(composition, draft, obj, serializers, is_same)
+    if composition.find(SerializerType, draft.serializer).trust == "code":
+        reasons = f" As data it could not be stored: {'; '.join(refusals)}" if refusals else ""
+        warnings.warn(
+            f"model {draft.tag} is stored as {draft.serializer}, which can run code when it is loaded.{reasons}",
+            stacklevel=3,
+        )
+    return draft.tag
+
+
+def load_object(tag: Tag | str | Model, *, module: str, _model_store: Store | None = None) -> Any:
+    """Return a model's object, read in the format that the model records and no other.
+
+    Every file that is read is checked against the manifest first, once in a process.
+
+    Args:
+        tag: the model, or which one to open.
+        module: the runner type that is to load it.
+        _model_store: where to look for a tag.
+
+    Raises:
+        NotFound: there is no such model.
+        InvalidArgument: another runner type saved it, or none.
+        ModelNotTrusted: its format can run code, and it was not declared trusted on this machine.
+        ModelDigestMismatch: a file is not what the manifest says.
+        PluginError: its format is not offered, or cannot be used.
+    """
+    model = tag if isinstance(tag, Model) else get(tag, _model_store=_model_store)
+    _check_module(model, module)
+    composition = current_workspace().composition
+    offer = composition.find(SerializerType, model.info.serializer)
+    if offer.trust == "code":
+        model.require_trust(f"It is stored as {offer.name}, a format that can run any code when it is loaded")
+    model.verify_object_files()
+    return _make_serializer(composition, offer).load(model.path)
+
+
+def _dump_first(
+    composition: Composition,
+    draft: ModelDraft,
+    obj: Any,
+    names: Sequence[str],
+    is_same: Callable[[Any, Any], bool],
+) -> list[str]:
+    """Write the object in the first format that works, name it in the draft, and say why those before did not."""
+    refusals: list[str] = []
+    for name in names:
+        serializer = _make_serializer(composition, composition.find(SerializerType, name))
+        refusal = _try_dump(serializer, obj, draft.path, is_same)
+        if not refusal:
+            draft.serializer = name
+            return refusals
+        refusals.append(f"{name}: {refusal}")
+        _empty(draft.path)
+    raise InvalidArgument(
+        f"{type(obj).__name__} cannot be stored as {' or '.join(names)}.",
+        why=" ".join(refusals),
+        do="see which part of the object is refused, and take it out or make it of an importable class",
+    )
+
+
+def _try_dump(serializer: Serializer, obj: Any, folder: Path, is_same: Callable[[Any, Any], bool]) -> str:
+    """Write and read the object; say in a sentence why that does not work, or return nothing."""
+    if not serializer.can_dump(obj):
+        return f"it does not take {type(obj).__name__}."
+    try:
+        serializer.dump(obj, folder)
+        read = serializer.load(folder)
+        is_back = is_same(obj, read)
+    except JubakoError as error:
+        return " ".join(part for part in (error.message, error.why) if part)
+    except Exception as error:  # noqa: BLE001  # formats, and the object's own methods, are foreign code
+        return f"{type(error).__name__}: {error}."
+    return "" if is_back else "what is read back is not the same."
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _make_serializer(composition: Composition, offer: SerializerType) -> Serializer:
+    make = cast("type[Serializer]", composition.resolve(offer, "serializer"))
+    return make()
+
+
+def _check_module(model: Model, module: str) -> None:
+    if model.info.module == module:
+        return
+    if not model.info.module:
+        raise InvalidArgument(
+            f"model {model.tag} was saved by no runner type, so {module!r} cannot load it.",
+            do=f"open its files yourself: jubako.models.get({str(model.tag)!r}).path",
+        )
+    raise InvalidArgument(
+        f"model {model.tag} was saved by runner type {model.info.module!r}, not by {module!r}.",
+        do=f"load it with jubako.{model.info.module}.load",
+    )
