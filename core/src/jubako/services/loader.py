@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jubako.services.importing import import_isolated, pick_service
 from jubako.services.service import Service
-from jubako.services.targets import resolve_target
+from jubako.services.targets import import_isolated_target, resolve_target
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace, using_workspace
 
@@ -44,5 +43,4 @@ def load(
     folder = Path.cwd() if working_dir is None else Path(working_dir).expanduser()
     target = resolve_target(text, workspace=workspace, working_dir=folder)
     with using_workspace(target.workspace(workspace)):
-        module = import_isolated(target.module, changes_cwd=change_global_cwd, writes_bytecode=target.bento is None)
-        return target.finish(pick_service(module, target.attribute, target.import_string))
+        return import_isolated_target(target, changes_cwd=change_global_cwd)

@@ -1,7 +1,8 @@
 """Targets: what `jubako serve TARGET` and `jubako.load` mean by a text, found out without running any of it.
 
 In this order: a folder with `bento.yaml` ▸ a source path (with `/`, or ending in `.py`) ▸ a tag that the Bento store
-has ▸ an import string. A text that is a tag as well as a module of the working directory is refused, with both spellings.
+has ▸ an import string. A text that is a tag as well as a module of the working directory is refused, with both
+spellings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ import attrs
 from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, NotFound
 from jubako.services.bento import Bento
-from jubako.services.importing import SourceModule, find_module, find_source_file, import_for_good, pick_service
+from jubako.services.importing import (
+    SourceModule,
+    find_module,
+    find_source_file,
+    import_for_good,
+    import_isolated,
+    pick_service,
+)
 from jubako.services.service import Service
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, open_store
@@ -85,18 +93,29 @@ def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Tar
             tag and a module.
         InvalidManifest: the Bento that it names cannot be read.
     """
-    base = working_dir.resolve()
-    if not base.is_dir():
-        raise ImportServiceError(f"the working directory {base} does not exist.", do="give an existing folder")
+    base = _checked_folder(working_dir)
     if not text or "\0" in text:
         raise ImportServiceError(f"{text!r} names no Service.", do="give for example 'service.py:svc' or a Bento's tag")
     folder = _existing_folder(text, base)
     if folder is not None and (folder / StoreKind.BENTOS.manifest_name).is_file():
         return _bento_target(Bento.from_folder(folder))
-    path = _PATH.fullmatch(text)
-    if path and ("/" in path["path"] or "\\" in path["path"] or path["path"].endswith(".py")):
-        return Target(find_source_file(path["path"], base), path["attribute"] or "")
-    return _tag_or_module(text, workspace, base)
+    return _path_target(text, base) or _tag_or_module(text, workspace, base)
+
+
+def resolve_source(text: str, *, working_dir: Path) -> Target:
+    """Find the module in the working directory that an import string or a source path names; never a Bento.
+
+    Raises:
+        ImportServiceError: there is none.
+    """
+    base = _checked_folder(working_dir)
+    tried: list[str] = []
+    found = _path_target(text, base) or _module_target(text, [str(base)], base, tried)
+    if found is None:
+        raise ImportServiceError(
+            f"{text!r} names no Service.", why=_listed(tried), do="give for example 'service.py:svc'"
+        )
+    return found
 
 
 def import_target(target: Target) -> Service:
@@ -113,6 +132,26 @@ def import_target(target: Target) -> Service:
     return target.finish(pick_service(module, target.attribute, target.import_string))
 
 
+def import_isolated_target(target: Target, *, changes_cwd: bool = False) -> Service:
+    """Import a target's Service in a program that goes on afterwards; see `import_isolated`.
+
+    `target.workspace(…)` must be current.
+
+    Raises:
+        ImportServiceError: the module cannot be imported, or holds no such Service.
+        JubakoError: one that the module itself raised, with a note that names the module.
+    """
+    module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
+    return target.finish(pick_service(module, target.attribute, target.import_string))
+
+
+def _checked_folder(working_dir: Path) -> Path:
+    base = working_dir.resolve()
+    if not base.is_dir():
+        raise ImportServiceError(f"the working directory {base} does not exist.", do="give an existing folder")
+    return base
+
+
 def _existing_folder(text: str, base: Path) -> Path | None:
     try:
         folder = base / Path(text).expanduser()
@@ -123,19 +162,22 @@ def _existing_folder(text: str, base: Path) -> Path | None:
 
 
 def _bento_target(bento: Bento) -> Target:
-    source = bento.source_path.resolve()
-    written = bento.info.service
-    if (path := _PATH.fullmatch(written)) and written.startswith("./"):
-        return Target(find_source_file(path["path"], source), path["attribute"] or "", bento)
-    match = _IMPORT_STRING.fullmatch(written)
-    module = find_module(match["module"], source, [str(source)]) if match else None
-    if match is None or module is None:
+    try:
+        return attrs.evolve(resolve_source(bento.info.service, working_dir=bento.source_path), bento=bento)
+    except ImportServiceError as error:
         raise ImportServiceError(
             f"Bento {bento.tag} cannot be imported.",
-            why=f"Its bento.yaml names the Service {written!r}, and src/ has no such module.",
+            why=f"Its bento.yaml names the Service {bento.info.service!r}, and src/ has no such module.",
             do="build the Bento again",
-        )
-    return Target(module, match["attribute"] or "", bento)
+        ) from error
+
+
+def _path_target(text: str, base: Path) -> Target | None:
+    """The source file of a text that is written as a path; None for any other."""
+    match = _PATH.fullmatch(text)
+    if not match or not ("/" in match["path"] or "\\" in match["path"] or match["path"].endswith(".py")):
+        return None
+    return Target(find_source_file(match["path"], base), match["attribute"] or "")
 
 
 def _tag_or_module(text: str, workspace: Workspace, base: Path) -> Target:
@@ -156,7 +198,7 @@ def _tag_or_module(text: str, workspace: Workspace, base: Path) -> Target:
     if found is None:
         raise ImportServiceError(
             f"{text!r} names no Service.",
-            why="\n".join(["Tried as", *(f"- {reason}" for reason in tried)]),
+            why=_listed(tried),
             do="give a Bento's tag or folder, or an import string such as 'service.py:svc'",
         )
     return found
@@ -188,3 +230,7 @@ def _module_target(text: str, paths: list[str] | None, base: Path, tried: list[s
         tried.append(f"an import string: {module.file} does not mention {attribute!r}.")
         return None
     return Target(module, attribute)
+
+
+def _listed(tried: list[str]) -> str:
+    return "\n".join(["Tried as", *(f"- {reason}" for reason in tried)])

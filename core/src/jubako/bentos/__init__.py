@@ -1,0 +1,9 @@
+"""Bentos: building them from a Service, its files and its models, and finding them in a store."""
+
+from __future__ import annotations
+
+from jubako.bentos.building import build, build_bentofile
+from jubako.bentos.stored import delete, get, list
+from jubako.services.bento import Bento
+
+__all__ = ["Bento", "build", "build_bentofile", "delete", "get", "list"]

@@ -1,0 +1,28 @@
+"""`Draft`: the Bento being built, as build steps see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jubako.services.service import Service
+
+
+@attrs.frozen
+class Draft:
+    """See `contracts.build_step.BuildDraft`; the stores are those of the current workspace.
+
+    Args:
+        folder: where the Bento's files are written.
+        context: the folder that is built from.
+        service: the imported Service.
+        options: the build options, JSON-like.
+    """
+
+    folder: Path
+    context: Path
+    service: Service
+    options: Mapping[str, Any]

@@ -1,0 +1,62 @@
+"""The models step: every model that the Service needs, to `models/<name>/<version>/`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from jubako.contracts.build_step import BuildDraft
+from jubako.contracts.store import Store, StoreKind
+from jubako.stores.digests import verify_files
+from jubako.stores.manifests import read_model_info
+from jubako.values.tag import Tag
+from jubako.workspace import current_workspace
+
+
+def copy_models(draft: BuildDraft) -> None:
+    """Copy the models of all runners and the additional ones, each version once, after checking every file's digest.
+
+    Files are hard links to the store's where the system allows it, for stored files never change.
+
+    Raises:
+        NotFound: a model is not in its store.
+        ModelDigestMismatch: a file of it is damaged.
+    """
+    stores: dict[Tag, Store] = {}
+    for tag, store in _wanted(draft):
+        stores.setdefault(store.resolve(tag), store)
+    for tag, store in sorted(stores.items(), key=lambda item: item[0]):
+        _copy(store.open(tag), draft.folder / StoreKind.MODELS.value / tag.path())
+
+
+def _wanted(draft: BuildDraft) -> Iterator[tuple[Tag, Store]]:
+    default = current_workspace().model_store
+    for runner in draft.service.runners.values():
+        # A runner made with a store of its own loads its models from there.
+        store = getattr(runner, "model_store", None) or default
+        for tag in runner.required_models:
+            yield Tag.from_taglike(tag), store
+    for text in draft.options["additional_models"]:
+        yield Tag.from_str(text), default
+
+
+def _copy(source: Path, place: Path) -> None:
+    info = read_model_info(source)
+    verify_files(source, info.files)
+    for relative in (StoreKind.MODELS.manifest_name, *(entry.path for entry in info.files)):
+        copy = place / relative
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        _link_or_copy(source / relative, copy)
+
+
+def _link_or_copy(source: Path, copy: Path) -> None:
+    # A file that can still be written is not linked: the Bento would change with it.
+    if not source.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        with contextlib.suppress(OSError):
+            os.link(source, copy, follow_symlinks=False)
+            return
+    shutil.copyfile(source, copy)
