@@ -1,0 +1,1 @@
+"""The scikit-learn runner type of Jubako."""

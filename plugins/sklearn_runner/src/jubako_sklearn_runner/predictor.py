@@ -1,0 +1,96 @@
+"""`Predictor`: one method of one loaded model, called on batches; knows scikit-learn's errors, outputs and threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from jubako.errors import BadInput, BatchTooLarge, InvalidArgument
+from jubako_sklearn_runner.forests import fast_method
+from jubako_sklearn_runner.methods import find_method
+from jubako_sklearn_runner.object_graph import find_parts
+from jubako_sklearn_runner.threads import ThreadLimit, without_joblib_jobs
+
+_MAX_REASON = 500
+
+
+class Predictor:
+    """Calls a method of a model.
+
+    Args:
+        model: a fitted estimator; it becomes the predictor's own, and its `n_jobs` are set to None everywhere.
+        function_name: the method.
+        runner_name: for messages.
+        threads: threads that native libraries may use; at least 1.
+        max_dense_bytes: bytes that a sparse answer may take once it is dense.
+
+    Raises:
+        InvalidArgument: the model has no such method, or would read files that callers name.
+    """
+
+    def __init__(self, model: Any, function_name: str, *, runner_name: str, threads: int, max_dense_bytes: int) -> None:
+        _refuse_reading_files(model)
+        for part in find_parts(model, (BaseEstimator,)):
+            # A saved n_jobs would go before the limit below, and start processes.
+            if getattr(part, "n_jobs", None) is not None:
+                part.n_jobs = None
+        self._method = find_method(model, function_name)
+        self._method = fast_method(model, function_name) or self._method
+        self._runner_name = runner_name
+        self._max_dense_bytes = max_dense_bytes
+        self._limit = ThreadLimit(threads)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method on a batch and return its answer as one that can be cut into rows.
+
+        Raises:
+            BadInput: the model refuses the rows, with its reason.
+            BatchTooLarge: the answer is sparse and too large to be made dense.
+        """
+        self._limit.enter()
+        try:
+            with without_joblib_jobs():
+                answer = self._method(*args, **kwargs)
+        except NotFittedError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise BadInput(
+                f"runner {self._runner_name!r} does not take this input.",
+                why=f"The model says: {str(error)[:_MAX_REASON]}",
+                do="give rows like those that the model was fitted on",
+            ) from error
+        return self._to_rows(answer)
+
+    def close(self) -> None:
+        """Give back the threads."""
+        self._limit.close()
+
+    def _to_rows(self, answer: Any) -> Any:
+        if scipy.sparse.issparse(answer):
+            size_bytes = answer.shape[0] * answer.shape[1] * answer.dtype.itemsize
+            if size_bytes > self._max_dense_bytes:
+                raise BatchTooLarge(
+                    f"runner {self._runner_name!r} answers {answer.shape[0]} rows of {answer.shape[1]} columns.",
+                    why=f"As a dense array that is {size_bytes} bytes; max_dense_bytes is {self._max_dense_bytes}.",
+                    do="serve a pipeline that ends with a model, or raise runner.max_dense_bytes",
+                )
+            return answer.toarray()
+        # A list of arrays, one for each output, is several columns side by side.
+        if isinstance(answer, list) and answer and all(isinstance(part, np.ndarray) for part in answer):
+            return tuple(answer)
+        return answer
+
+
+def _refuse_reading_files(model: Any) -> None:
+    """No text from the network is used as a path, and `input="filename"` would open what a caller names."""
+    for part in find_parts(model, (BaseEstimator,)):
+        if getattr(part, "input", "content") in {"filename", "file"} and hasattr(part, "decode_error"):
+            raise InvalidArgument(
+                f"the {type(part).__name__} in this model has input={part.input!r}.",
+                why="Served, it would open any file that a caller names.",
+                do="fit and save it with input='content'",
+            )
