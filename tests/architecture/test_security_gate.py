@@ -14,6 +14,7 @@ MAY_IMPORT_PICKLES = {
     "jubako.serializers.cloudpickle": "writes the format that is declared code",
     "jubako.payloads._pickled": "writes Python values for the private channel between our own processes",
     "jubako_sklearn_runner.joblib_serializer": "writes and, after the trust check, reads the format declared code",
+    "jubako_sklearn_runner.threads": "holds joblib to one job; reads no file",
 }
 # Those of them that may read pickles, not only write them.
 MAY_UNPICKLE = ("jubako.serializers._unpickle", "jubako_sklearn_runner.joblib_serializer")
