@@ -123,6 +123,11 @@ class Connection:
                 if self._is_lingering:
                     continue
                 was_idle = self._is_idle
+                limit = self._settings.max_header_bytes + 1
+                if was_idle and len(data) > limit:
+                    # h11 limits headers only while they are incomplete; what came at once is cut in two for it.
+                    await self._protocol.handle(RawData(data[:limit]))
+                    data = data[limit:]
                 await self._protocol.handle(RawData(data))
                 if was_idle and self._is_idle and self._is_http1:
                     # A request has begun and its headers are not whole. The first such piece sets the deadline.

@@ -1,0 +1,201 @@
+"""Hypercorn under our own accepting, limits and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import time
+
+import httpx
+import pytest
+
+from jubako.server.hypercorn_server import serve
+from jubako.settings import ServerSettings
+from jubako.testing.http_server_tests import Applet, HttpServerTests
+
+
+class TestHypercorn(HttpServerTests):
+    http_server = staticmethod(serve)
+
+
+async def websocket_app(scope, receive, send):
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+
+def upgrade_request() -> bytes:
+    key = base64.b64encode(os.urandom(16))
+    return (
+        b"GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n" % key
+    )
+
+
+async def test_an_open_websocket_does_not_delay_a_stop(serve_app):
+    site = await serve_app(websocket_app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(upgrade_request())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    started = time.monotonic()
+    site.stop.set()
+    await site.ended()
+    assert time.monotonic() - started < 2.0
+    # A close frame with code 1012, service restart.
+    assert (await reader.read())[:4] == b"\x88\x02\x03\xf4"
+    writer.close()
+
+
+async def test_a_cut_request_is_answered_503_with_retry_after(serve_app):
+    applet = Applet()
+    site = await serve_app(applet, ServerSettings(drain_s=0.1))
+    asking = asyncio.create_task(site.ask("/slow"))
+    await applet.noted("waiting")
+    site.stop.set()
+    answer = await asking
+    assert answer.status == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["content-type"] == "application/problem+json"
+    await site.ended()
+
+
+async def test_a_client_that_reads_nothing_does_not_delay_a_stop(serve_app):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": bytes(20_000_000)})
+
+    site = await serve_app(app, ServerSettings(drain_s=0.2))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
+    writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    started = time.monotonic()
+    site.stop.set()
+    await site.ended()
+    assert time.monotonic() - started < 4.0
+    writer.transport.abort()
+
+
+async def test_a_client_that_reads_nothing_is_cut(serve_app):
+    ended = asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(400):
+                await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+            ended.set()
+
+    site = await serve_app(app, ServerSettings(body_timeout_s=0.2))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
+    writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    # Without a limit the application would wait for this client without end; now it sends the rest to nobody.
+    await asyncio.wait_for(ended.wait(), 5.0)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: loc"], ids=["silent", "half a header"])
+async def test_a_connection_without_whole_headers_is_closed_in_time(serve_app, begun):
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=60))
+    started = time.monotonic()
+    assert await site.send_raw(begun) == b""
+    assert time.monotonic() - started < 3.0
+
+
+async def test_headers_that_drip_are_cut_in_time(serve_app):
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.3))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    started = time.monotonic()
+
+    async def drip():
+        with contextlib.suppress(ConnectionError):
+            for byte in b"GET / HTTP/1.1\r\n" + b"x: 1\r\n" * 10_000:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    assert time.monotonic() - started < 3.0
+    dripping.cancel()
+    writer.close()
+
+
+async def test_the_headers_of_a_second_request_have_the_same_limit(serve_app):
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=60))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"GET /echo HT")
+    assert await asyncio.wait_for(reader.read(), 5.0) == b""
+    writer.close()
+
+
+async def test_an_idle_connection_is_closed_after_keep_alive(serve_app):
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=60, keep_alive_s=0.2))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    assert await asyncio.wait_for(reader.read(), 5.0) == b""
+    writer.close()
+
+
+async def test_more_connections_than_allowed_are_refused_with_503(serve_app):
+    site = await serve_app(Applet(), ServerSettings(max_connections=2))
+    held = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
+    for reader, writer in held:
+        writer.write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+    answer = await site.ask("/echo")
+    assert answer.status == 503
+    assert answer.json["type"] == "urn:jubako:problem:service-unavailable"
+    assert len(answer.body) == int(answer.headers["content-length"])
+    for _, writer in held:
+        writer.close()
+
+
+async def test_headers_above_the_limit_are_refused(serve_app):
+    site = await serve_app(Applet(), ServerSettings(max_header_bytes=2048))
+    answer = await site.ask("/echo", headers={"x-long": "x" * 4000})
+    assert answer.status == 431
+
+
+async def test_http2_is_spoken_to_those_who_begin_with_it(serve_app):
+    pytest.importorskip("h2")
+    site = await serve_app(Applet())
+    async with httpx.AsyncClient(http1=False, http2=True) as client:
+        answer = await client.post(f"http://127.0.0.1:{site.port}/echo", content=b"x" * 200_000)
+    assert answer.http_version == "HTTP/2"
+    assert answer.content == b"x" * 200_000
+
+
+async def test_a_pipelined_request_is_answered_in_order(serve_app):
+    site = await serve_app(Applet())
+    one = b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n%s\r\n%s"
+    raw = await site.send_raw(one % (b"", b"1") + one % (b"", b"2") + one % (b"connection: close\r\n", b"3"))
+    assert [part[:1] for part in raw.split(b"\r\n\r\n")[1:]] == [b"1", b"2", b"3"]
+
+
+async def test_the_server_does_not_say_what_it_is(serve_app):
+    site = await serve_app(Applet())
+    answer = await site.ask("/echo")
+    assert "server" not in answer.headers
+    assert answer.headers["date"].endswith("GMT")
+
+
+async def test_a_cancelled_server_closes_everything_and_stops_the_application(serve_app):
+    applet = Applet()
+    site = await serve_app(applet)
+    asking = asyncio.create_task(site.ask("/slow"))
+    await applet.noted("waiting")
+    site.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await site.ended()
+    assert applet.notes[-1] == "stopped"
+    with pytest.raises((IndexError, ConnectionError)):
+        await asking
