@@ -10,8 +10,8 @@ _WORTHWHILE_FIXED_SHARE = 0.3
 # The longest hold, as a share of an average batch's time.
 _MAX_HOLD_SHARE = 0.5
 _SMOOTHING = 0.2
-# A hold that brought less than this share of the callers it waited for has failed; after some failures in a row holds
-# are only tried now and then, so that independent (Poisson) arrivals pay next to nothing for them.
+# A hold that brought less than this share of the callers it waited for has failed; after some failures in a row
+# holds are only tried now and then, so that independent (Poisson) arrivals pay next to nothing for them.
 _SUCCESS_SHARE = 0.5
 _MAX_FAILURES = 3
 _TRY_AGAIN_AFTER = 16
@@ -21,9 +21,9 @@ class AdaptivePolicy(BatchPolicy):
     """Sends at once on an idle server; between batches, holds the next one for the cohort of callers in the loop.
 
     Callers that wait for an answer before they ask again come back together: after a batch of n rows returned while q
-    waited, about n + q rows are in the loop. The next batch is held until that many wait, it is full, or half an average
-    batch time (and at most `max_wait_ms`) has passed since the first of them could have been sent. A full batch is sent
-    even while another runs. Holding is left out where the cost of a batch grows with its rows, for then nothing is
+    waited, about n + q rows are in the loop. The next batch is held until that many wait, it is full, or half an
+    average batch time (and at most `max_wait_ms`) has passed since the first of them could have been sent. A full batch
+    is sent even while another runs. Holding is left out where the cost of a batch grows with its rows, for then nothing is
     saved, and where it has not brought the callers it waited for.
 
     With `max_latency_ms` set, a batch has no more rows than are expected to take half the target, for a call may wait
@@ -83,7 +83,7 @@ class AdaptivePolicy(BatchPolicy):
         )
         self._cohort_rows = rows + waiting_rows
         self._cohort_since_s = now_s
-        # Callers that are answered one after the other take a while to be back; later than this, they are other callers.
+        # Callers that are answered one after the other take a while to be back; who comes later is someone else.
         self._cohort_until_s = now_s + max(self._average_s, self._max_wait_s)
 
     def _may_hold(self, now_s: float) -> bool:

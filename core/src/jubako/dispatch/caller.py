@@ -22,7 +22,7 @@ from jubako.errors import DeadlineExceeded, ServiceUnavailable, TooManyRequests
 from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
 
-# What was refused for its expected cost cannot teach otherwise; after so long without an answer one call is let through.
+# What was refused for its expected cost cannot teach otherwise; so long after the last answer one call is let through.
 _PROBE_AFTER_S = 1.0
 
 
@@ -156,9 +156,10 @@ class CallerQueue:
         # A call that is larger than the whole queue is taken when it is empty, or it could never be served.
         if self._queued_rows and (rows > options.max_queue_rows or size_bytes > options.max_queue_bytes):
             raise TooManyRequests(
-                f"the queue of runner {self._runner_name!r} is full: {self._queued_rows} rows, {self._queued_bytes} bytes.",
+                f"the queue of runner {self._runner_name!r} is full: "
+                f"{self._queued_rows} rows, {self._queued_bytes} bytes.",
                 why=f"It takes {options.max_queue_rows} rows and {options.max_queue_bytes} bytes.",
-                do="try again later; the server's owner can raise runners.batching.max_queue_rows or serve more replicas",
+                do="try again later; the server's owner can raise runners.batching.max_queue_rows, or add replicas",
                 retry_after_s=max(1.0, self._expected_s(self._queued_rows)),
             )
         if self._is_probe_due(now_s):

@@ -61,7 +61,7 @@ class ComputeThread:
             try:
                 future.set_result(work())
             # Not swallowed: handed to the one who waits for it.
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # raised again where the caller waits
                 future.set_exception(error)
 
         self._jobs.put(job)

@@ -112,8 +112,7 @@ class QueueHandle(RunnerHandle):
     def _submit(self, method: MethodQueue, arguments: CallArguments, deadline_s: float, waiter: Waiter) -> None:
         try:
             self._submit_pieces(method, arguments, deadline_s, waiter)
-        # Not swallowed: it is raised in the thread that waits.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # raised again in the thread that waits
             waiter.set_exception(error)
 
     def _submit_pieces(
@@ -194,8 +193,7 @@ class _Gathering:
         if self._missing == 0 and not self._waiter.done():
             try:
                 joined = self._table.for_value(self._values[0]).join(self._values, self._axis)
-            # A payload type is foreign code: its failure is the call's, and must not end the loop's callback.
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a payload type is foreign code; its failure is the call's
                 self._waiter.set_exception(error)
             else:
                 self._waiter.set_result(joined)

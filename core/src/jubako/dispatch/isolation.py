@@ -88,8 +88,9 @@ class IsolatedBatch:
         except BatchTooLarge as error:
             outcome.compute_s += time.perf_counter() - started_s
             self._run_smaller(wanted, is_dropped, outcome, error)
-        # What a runner raises was recorded under its name by `run_calls`; a payload type that cannot join is foreign too.
-        except Exception as error:
+        # What a runner raises was recorded under its name by `run_calls`; a payload type is foreign code too.
+        # Not Exception only: nothing that foreign code raises may end the thread that computes for everybody.
+        except BaseException as error:  # noqa: BLE001  # answered to the callers whose batch it was
             outcome.compute_s += time.perf_counter() - started_s
             outcome.is_clean = False
             if len(wanted) > 1 and self.is_idempotent:
@@ -114,7 +115,7 @@ class IsolatedBatch:
         self._run(items[:middle], is_dropped, outcome)
         self._run(items[middle:], is_dropped, outcome)
 
-    def _own_error(self, error: Exception, sharers: int) -> Exception:
+    def _own_error(self, error: BaseException, sharers: int) -> Exception:
         # One exception object must not be raised in several callers: each raise adds to its traceback.
         if isinstance(error, JubakoError) and sharers == 1:
             return error

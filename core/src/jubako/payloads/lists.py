@@ -98,7 +98,7 @@ def _check_axis(axis: int) -> None:
 def _is_json_like(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind is str:
-        return value.isascii() or _is_unicode(value)
+        return _is_unicode(value)
     if kind is float:
         return math.isfinite(value)
     if kind is int:

@@ -73,7 +73,7 @@ class NdarrayPayload(Payload):
         contiguous = np.ascontiguousarray(batch)
         # datetime64 and timedelta64 have no buffer format, so the bytes are taken through a view.
         header = {"dtype": batch.dtype.str, "shape": list(batch.shape)}
-        return EncodedPayload(self.name, header, (memoryview(contiguous.reshape(-1).view(np.uint8)),))
+        return EncodedPayload(self.name, header, (contiguous.reshape(-1).view(np.uint8).data,))
 
     def decode(self, encoded: EncodedPayload) -> Any:
         """An array on the buffer itself; writable only if the buffer is."""

@@ -20,6 +20,30 @@ _GRAMMAR = re.compile(r"[a-z0-9]([-._a-z0-9]*[a-z0-9])?")
 _BASE32_HEX = "0123456789abcdefghijklmnopqrstuv"
 
 
+# The converters stand above the class, which needs them when it is made.
+def _normalized(text: object, part: str) -> str:
+    if not isinstance(text, str):
+        raise InvalidArgument(f"the {part} of a tag is text, not {type(text).__name__}.")
+    lowered = text.lower() if text.isascii() else text
+    if len(lowered) > _MAX_LENGTH or not _GRAMMAR.fullmatch(lowered):
+        raise InvalidArgument(
+            f"{text[:80]!r} cannot be the {part} of a tag.",
+            why=f"It is 1 to {_MAX_LENGTH} characters of a-z, 0-9, '-', '.' and '_', "
+            "and begins and ends with a letter or digit.",
+        )
+    if lowered != text:
+        warnings.warn(f"tag {part} {text!r} is stored in lower case: {lowered!r}", stacklevel=5)
+    return lowered
+
+
+def _normalized_name(text: str) -> str:
+    return _normalized(text, "name")
+
+
+def _normalized_version(text: str | None) -> str | None:
+    return None if text is None else _normalized(text, "version")
+
+
 @functools.total_ordering
 @attrs.frozen(order=False)
 class Tag:
@@ -32,10 +56,8 @@ class Tag:
         InvalidArgument: a part breaks the grammar.
     """
 
-    name: str = attrs.field(converter=lambda text: _normalized(text, "name"))
-    version: str | None = attrs.field(
-        default=None, converter=lambda text: None if text is None else _normalized(text, "version")
-    )
+    name: str = attrs.field(converter=_normalized_name)
+    version: str | None = attrs.field(default=None, converter=_normalized_version)
 
     @classmethod
     def from_str(cls, text: str) -> Tag:
@@ -96,18 +118,3 @@ class Tag:
         if not isinstance(other, Tag):
             return NotImplemented
         return (self.name, self.version or "") < (other.name, other.version or "")
-
-
-def _normalized(text: object, part: str) -> str:
-    if not isinstance(text, str):
-        raise InvalidArgument(f"the {part} of a tag is text, not {type(text).__name__}.")
-    lowered = text.lower() if text.isascii() else text
-    if len(lowered) > _MAX_LENGTH or not _GRAMMAR.fullmatch(lowered):
-        raise InvalidArgument(
-            f"{text[:80]!r} cannot be the {part} of a tag.",
-            why=f"It is 1 to {_MAX_LENGTH} characters of a-z, 0-9, '-', '.' and '_', "
-            "and begins and ends with a letter or digit.",
-        )
-    if lowered != text:
-        warnings.warn(f"tag {part} {text!r} is stored in lower case: {lowered!r}", stacklevel=4)
-    return lowered

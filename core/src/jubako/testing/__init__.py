@@ -1,0 +1,54 @@
+"""Contract tests for plugin authors: subclass the class of the contract that a plugin implements, and run pytest.
+
+Needs the extra `jubako[testing]`. Nothing else of Jubako imports this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jubako._references import load_reference
+
+if TYPE_CHECKING:
+    from jubako.testing.backend_tests import BackendTests
+    from jubako.testing.batch_policy_tests import BatchPolicyTests
+    from jubako.testing.build_step_tests import BuildStepTests
+    from jubako.testing.descriptor_tests import DescriptorTests
+    from jubako.testing.http_server_tests import HttpServerTests
+    from jubako.testing.payload_type_tests import PayloadTypeTests
+    from jubako.testing.plugin_tests import PluginTests
+    from jubako.testing.runner_type_tests import RunnerTypeTests
+    from jubako.testing.serializer_tests import SerializerTests
+    from jubako.testing.store_tests import StoreTests
+
+__all__ = [
+    "BackendTests",
+    "BatchPolicyTests",
+    "BuildStepTests",
+    "DescriptorTests",
+    "HttpServerTests",
+    "PayloadTypeTests",
+    "PluginTests",
+    "RunnerTypeTests",
+    "SerializerTests",
+    "StoreTests",
+]
+
+_MODULES = {
+    "BackendTests": "backend_tests",
+    "BatchPolicyTests": "batch_policy_tests",
+    "BuildStepTests": "build_step_tests",
+    "DescriptorTests": "descriptor_tests",
+    "HttpServerTests": "http_server_tests",
+    "PayloadTypeTests": "payload_type_tests",
+    "PluginTests": "plugin_tests",
+    "RunnerTypeTests": "runner_type_tests",
+    "SerializerTests": "serializer_tests",
+    "StoreTests": "store_tests",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_reference(f"{__name__}.{_MODULES[name]}:{name}")
