@@ -15,15 +15,9 @@ import attrs
 from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, NotFound
 from jubako.services.bento import Bento
-from jubako.services.importing import (
-    SourceModule,
-    find_module,
-    find_source_file,
-    import_for_good,
-    import_isolated,
-    pick_service,
-)
+from jubako.services.importing import import_for_good, import_isolated, pick_service
 from jubako.services.service import Service
+from jubako.services.source import SourceModule, find_module, find_source_file
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, open_store
 
@@ -55,7 +49,7 @@ class Target:
     @property
     def import_string(self) -> str:
         """`module:attribute`, relative to `working_dir`."""
-        return f"{self.module.name}:{self.attribute}" if self.attribute else self.module.name
+        return f"{self.module.spelling}:{self.attribute}" if self.attribute else self.module.spelling
 
     @property
     def path_spelling(self) -> str:
