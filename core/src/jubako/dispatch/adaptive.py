@@ -22,9 +22,9 @@ class AdaptivePolicy(BatchPolicy):
 
     Callers that wait for an answer before they ask again come back together: after a batch of n rows returned while q
     waited, about n + q rows are in the loop. The next batch is held until that many wait, it is full, or half an
-    average batch time (and at most `max_wait_ms`) has passed since the first of them could have been sent. A full batch
-    is sent even while another runs. Holding is left out where the cost of a batch grows with its rows, for then nothing is
-    saved, and where it has not brought the callers it waited for.
+    average batch time (and at most `max_wait_ms`) has passed since the first of them could have been sent. A full
+    batch is sent even while another runs. Holding is left out where the cost of a batch grows with its rows, for then
+    nothing is saved, and where it has not brought the callers it waited for.
 
     With `max_latency_ms` set, a batch has no more rows than are expected to take half the target, for a call may wait
     for one batch before its own.

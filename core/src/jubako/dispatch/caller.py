@@ -162,7 +162,8 @@ class CallerQueue:
                 do="try again later; the server's owner can raise runners.batching.max_queue_rows, or add replicas",
                 retry_after_s=max(1.0, self._expected_s(self._queued_rows)),
             )
-        if self._is_probe_due(now_s):
+        expected_s = self._expected_s(rows)
+        if expected_s <= remaining_s or self._is_probe_due(now_s):
             return
         needed_s = self._expected_s(new_rows)
         if needed_s > remaining_s:
@@ -171,14 +172,12 @@ class CallerQueue:
                 why=f"The model needs about {needed_s:.3f} s.",
                 do="allow the call more time",
             )
-        expected_s = self._expected_s(rows)
-        if expected_s > remaining_s:
-            raise TooManyRequests(
-                f"a call of runner {self._runner_name!r} would be late: {self._queued_rows} rows wait before it.",
-                why=f"It would be answered in about {expected_s:.3f} s and has {remaining_s:.3f} s left.",
-                do="try again later, or allow the call more time",
-                retry_after_s=max(1.0, expected_s - remaining_s),
-            )
+        raise TooManyRequests(
+            f"a call of runner {self._runner_name!r} would be late: {self._queued_rows} rows wait before it.",
+            why=f"It would be answered in about {expected_s:.3f} s and has {remaining_s:.3f} s left.",
+            do="try again later, or allow the call more time",
+            retry_after_s=max(1.0, expected_s - remaining_s),
+        )
 
     def _is_probe_due(self, now_s: float) -> bool:
         return not self._pending and now_s - self._answered_s > _PROBE_AFTER_S
@@ -198,8 +197,8 @@ class CallerQueue:
         self._is_flush_due = False
         batches: dict[_Replica, list[SentCall]] = {}
         while self._unsent:
-            replica = max(self._replicas, key=lambda replica: replica.credit_rows, default=None)
-            if replica is None or replica.credit_rows <= 0:
+            replica = self._replica_with_most_credit()
+            if replica is None:
                 break
             pending = self._unsent.popleft()
             pending.replica = replica
@@ -207,6 +206,13 @@ class CallerQueue:
             batches.setdefault(replica, []).append(pending.call)
         for replica, calls in batches.items():
             replica.line.send(calls)
+
+    def _replica_with_most_credit(self) -> _Replica | None:
+        if len(self._replicas) == 1:
+            best = self._replicas[0]
+        else:
+            best = max(self._replicas, key=lambda replica: replica.credit_rows)
+        return best if best.credit_rows > 0 else None
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._answered_s = time.monotonic()

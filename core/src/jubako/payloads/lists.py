@@ -102,7 +102,7 @@ def _is_json_like(value: Any, depth: int) -> bool:
     if kind is float:
         return math.isfinite(value)
     if kind is int:
-        return -(2**63) <= value < 2**64
+        return bool(-(2**63) <= value < 2**64)
     if kind is bool or value is None:
         return True
     if depth == 0:
