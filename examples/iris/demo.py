@@ -25,12 +25,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sklearn.datasets import load_iris
-from train import train_and_save
-
-import jubako
-import jubako.sklearn
-
 HOST = "127.0.0.1"
 CONNECTIONS = 64
 READY_WITHIN_S = 60.0
@@ -44,22 +38,28 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="of the server; a free one if 0")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    # The server writes to the same terminal: lines leave in the order in which they were made.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, unless replaced
     with tempfile.TemporaryDirectory(prefix="jubako-demo-") as home:
         os.environ["JUBAKO_HOME"] = home
         return _demonstrate(options.port or _free_port(), once=options.once)
 
 
 def _demonstrate(port: int, *, once: bool) -> int:
+    # Imported only now: jubako.sklearn opens the stores of the home that is set at that moment.
+    from train import train_and_save
+
+    import jubako.sklearn
+
     model = train_and_save()
     print(f"trained and saved  {model}")
     bento = jubako.build("service:svc", build_ctx=str(Path(__file__).parent), include=["service.py"])
     print(f"built              {bento.tag}")
     with _serving(str(bento.tag), port):
-        print(f"serving            http://{HOST}:{port}")
         right = _ask_about_all_flowers(jubako.sklearn.load(model), port)
         if not once:
             print(f"\nAsk it yourself:   curl http://{HOST}:{port}/classify --json '[5.1, 3.5, 1.4, 0.2]'")
-            print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.", flush=True)
+            print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return 0 if right else 1
@@ -67,6 +67,8 @@ def _demonstrate(port: int, *, once: bool) -> int:
 
 def _ask_about_all_flowers(model: Any, port: int) -> bool:
     """Send every flower as a request of its own, compare, and print how it went."""
+    from sklearn.datasets import load_iris  # with the others above
+
     flowers = load_iris().data
     expected = [int(kind) for kind in model.predict(flowers)]
     begin = time.perf_counter()
@@ -76,7 +78,7 @@ def _ask_about_all_flowers(model: Any, port: int) -> bool:
     p50, p99 = (statistics.quantiles(seconds, n=100)[rank - 1] * 1000 for rank in (50, 99))
     print(f"right answers      {right} of {len(expected)}, over {CONNECTIONS} connections in {took_s:.2f} s")
     print(f"mean batch         {_mean_batch(port):.1f} rows")
-    print(f"latency            p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
+    print(f"latency            p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     return right == len(expected)
 
 
