@@ -124,11 +124,14 @@ class PageRunner:
             "PIP_NO_BUILD_ISOLATION": "0",
             "PIP_NO_DEPS": "1",
             "PIP_NO_INDEX": "1",
+            "PIP_UPGRADE": "1",
             "PYTHONPATH": str(folder / "packages"),
             "PYTHONUNBUFFERED": "1",
         }
         self.work = folder / "work"
         self.work.mkdir()
+        # Before an interpreter starts, which would remember that it is not there.
+        (folder / "packages").mkdir()
         self.printed = ""
         self.servers: list[subprocess.Popen[str]] = []
         self.interpreter: subprocess.Popen[str] | None = None
