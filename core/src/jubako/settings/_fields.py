@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from jubako.errors import InvalidArgument
 from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_memory
+
+_Section = TypeVar("_Section")
 
 
 def names(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -52,6 +54,19 @@ def names_field(*, is_secret: bool = False) -> tuple[str, ...]:
     """A setting that is a list of names, empty by default; a secret one is left out of `repr`."""
     listed: tuple[str, ...] = attrs.field(default=(), converter=names, repr=not is_secret)
     return listed
+
+
+def section_field(section: type[_Section]) -> _Section:
+    """A setting that is a section of its own, with its defaults."""
+
+    def check(instance: object, attribute: Any, value: object) -> None:
+        if not isinstance(value, section):
+            raise InvalidArgument(
+                f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do=f"give a {section.__name__}"
+            )
+
+    made: _Section = attrs.field(factory=section, validator=check)
+    return made
 
 
 def size_field(default: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from jubako.settings._fields import text, text_field
+from jubako.settings._fields import section_field, text, text_field
 from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
 
@@ -79,8 +79,8 @@ class OneRunnerSettings:
         resources: what it may use.
     """
 
-    batching: BatchingSettings = attrs.field(factory=BatchingSettings)
-    resources: ResourceSettings = attrs.field(factory=ResourceSettings)
+    batching: BatchingSettings = section_field(BatchingSettings)
+    resources: ResourceSettings = section_field(ResourceSettings)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,8 +95,8 @@ class RunnersSettings:
     """
 
     backend: str = text_field("inline")
-    batching: BatchingSettings = attrs.field(factory=BatchingSettings)
-    resources: ResourceSettings = attrs.field(factory=ResourceSettings)
+    batching: BatchingSettings = section_field(BatchingSettings)
+    resources: ResourceSettings = section_field(ResourceSettings)
     named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict)
 
     def for_runner(self, name: str) -> OneRunnerSettings:

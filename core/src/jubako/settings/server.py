@@ -7,7 +7,15 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.settings._fields import flag_field, names_field, size_field, text_field, time_field, whole_field
+from jubako.settings._fields import (
+    flag_field,
+    names_field,
+    section_field,
+    size_field,
+    text_field,
+    time_field,
+    whole_field,
+)
 from jubako.values._checks import whole_number
 from jubako.values.resources import KIB, MIB
 
@@ -84,7 +92,7 @@ class LoggingSettings:
         format: `text`, `json`, or `auto`: text on a terminal, JSON otherwise.
     """
 
-    access: AccessLogSettings = attrs.field(factory=AccessLogSettings)
+    access: AccessLogSettings = section_field(AccessLogSettings)
     format: str = attrs.field(default="auto", validator=_log_format)
 
 
@@ -131,7 +139,7 @@ class ServerSettings:
     sync_threads: int = whole_field(16)
     sync_waiting: int = whole_field(64, minimum=0)
     allowed_hosts: tuple[str, ...] = names_field()
-    cors: CorsSettings = attrs.field(factory=CorsSettings)
+    cors: CorsSettings = section_field(CorsSettings)
     api_keys: tuple[str, ...] = names_field(is_secret=True)
-    metrics: MetricsSettings = attrs.field(factory=MetricsSettings)
-    logging: LoggingSettings = attrs.field(factory=LoggingSettings)
+    metrics: MetricsSettings = section_field(MetricsSettings)
+    logging: LoggingSettings = section_field(LoggingSettings)
