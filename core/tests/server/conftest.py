@@ -61,14 +61,14 @@ class Site:
                 while piece := await reader.read(65536):
                     received.extend(piece)
 
-        reading = asyncio.create_task(read())
-        with contextlib.suppress(ConnectionError):
-            writer.write(data)
-            await writer.drain()
-            if eof:
-                writer.write_eof()
-        await asyncio.wait_for(reading, PATIENCE_S)
-        writer.close()
+        with contextlib.closing(writer):
+            reading = asyncio.create_task(read())
+            with contextlib.suppress(ConnectionError):
+                writer.write(data)
+                await writer.drain()
+                if eof:
+                    writer.write_eof()
+            await asyncio.wait_for(reading, PATIENCE_S)
         return bytes(received)
 
     async def ask(

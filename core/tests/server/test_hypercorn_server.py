@@ -165,6 +165,26 @@ async def test_headers_above_the_limit_are_refused(serve_app):
     assert answer.status == 431
 
 
+async def test_an_answer_before_a_long_body_was_read_leaves_nothing_behind(serve_app):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+    site = await serve_app(app)
+    before = len(asyncio.all_tasks())
+    # More pieces than the server holds for an application.
+    raw = await site.send_raw(
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000, eof=True
+    )
+    assert raw.startswith(b"HTTP/1.1 413")
+    started = time.monotonic()
+    site.stop.set()
+    await site.ended()
+    assert time.monotonic() - started < 0.9
+    assert len(asyncio.all_tasks()) < before
+
+
 async def test_http2_is_spoken_to_those_who_begin_with_it(serve_app):
     pytest.importorskip("h2")
     site = await serve_app(Applet())

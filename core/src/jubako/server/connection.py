@@ -23,6 +23,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
+from jubako.server.app_tasks import AppTasks
 from jubako.server.in_flight import InFlight
 from jubako.settings import ServerSettings
 
@@ -77,7 +78,7 @@ class Connection:
     async def run(self) -> None:
         """Serve the connection until either side closes it."""
         try:
-            async with TaskGroup(self._loop) as tasks:
+            async with AppTasks(self._loop) as tasks:
                 self._protocol = self._open_protocol(tasks)
                 await self._protocol.initiate()
                 await self._read()
@@ -105,7 +106,7 @@ class Connection:
     def _open_protocol(self, tasks: TaskGroup) -> ProtocolWrapper:
         connected: socket.socket = self._writer.get_extra_info("socket")
         return ProtocolWrapper(
-            cast("AppWrapper", self._app),  # ASGI in plain dictionaries, where Hypercorn has one type a message
+            cast("AppWrapper", self._app),  # only handed to AppTasks, which calls it as ASGI says
             self._config,
             self._context,
             tasks,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
@@ -30,15 +29,8 @@ class InFlight:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: ASGIReceive,
-        send: ASGISend,
-        sync_spawn: Callable[..., Any],
-        call_soon: Callable[..., Any],
-    ) -> None:
-        """Have the application answer; takes the arguments of a Hypercorn application, of which ASGI needs three."""
+    async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
+        """Have the application answer."""
         task = asyncio.current_task()
         if task is None:  # never under asyncio; tells the type checker
             raise RuntimeError("an application is called outside a task")
