@@ -46,6 +46,14 @@ def dump_json(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(value, _to_jsonable, _OPTIONS)
+    except orjson.JSONEncodeError:
+        # orjson gives arrays of another byte order to nobody; without its own way for arrays they come to us.
+        return _dump_slowly(value)
+
+
+def _dump_slowly(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, _to_jsonable, orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError as error:
         cause = error.__cause__ if isinstance(error.__cause__, InvalidArgument) else error
         raise InvalidArgument(

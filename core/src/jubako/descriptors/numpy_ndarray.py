@@ -123,6 +123,9 @@ class NumpyNdarray(Descriptor):
                 path = json_path(find_misfit(array, dtype))
                 return array, (path, f"the value at {path} does not fit dtype {dtype}.", f"values of dtype {dtype}")
             array = converted
+        if shape is not None and array.shape == (0,):
+            # No rows: JSON writes [] for every shape that begins with 0.
+            array = reshape_softly(array, shape)
         if shape is not None and not _fits(array.shape, shape):
             if self._enforce_shape:
                 return array, ("$", f"the array has shape {array.shape}.", f"shape {shape}, where -1 is any length")

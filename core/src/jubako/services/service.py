@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,7 +49,9 @@ class Service:
     """
 
     def __init__(self, name: str, runners: Sequence[Runner | SimpleRunner] | None = None) -> None:
-        self.name = Tag(name).name
+        if isinstance(name, str) and name != name.lower():
+            warnings.warn(f"Service {name!r} is named in lower case: {name.lower()!r}", stacklevel=2)
+        self.name = Tag(name.lower() if isinstance(name, str) else name).name
         self.runners = _by_name(name, runners)
         self.apis: dict[str, InferenceAPI] = {}
         self.tag: Tag | None = None

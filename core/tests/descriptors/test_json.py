@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import uuid
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jubako.errors import BadInput, InvalidArgument
+from jubako.io import JSON
+
+MEDIA_TYPE = "application/json"
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(codec="utf-8"))
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)
+)
+
+
+@attrs.frozen
+class Point:
+    x: int
+    y: object = None
+
+
+@dataclasses.dataclass
+class Pair:
+    left: int
+    right: object
+
+
+def written(value):
+    return json.loads(JSON().encode(value).body)
+
+
+@given(VALUES)
+def test_every_json_value_comes_back(value):
+    descriptor = JSON()
+    assert descriptor.decode(descriptor.encode(value).body, MEDIA_TYPE) == value
+
+
+@given(st.binary())
+def test_what_python_cannot_read_as_json_is_refused(body):
+    try:
+        json.loads(body.decode("utf-8"))
+    except ValueError:
+        with pytest.raises(BadInput):
+            JSON().decode(body, MEDIA_TYPE)
+
+
+def test_of_equal_keys_the_last_one_counts():
+    assert JSON().decode(b'{"a": 1, "a": 2}', "") == {"a": 2}
+
+
+def test_a_refusal_names_line_and_column():
+    with pytest.raises(BadInput, match="not JSON") as caught:
+        JSON().decode(b'{"a": 1,\n "b": nope}', "")
+    assert caught.value.field.startswith("line 2, column")
+
+
+def test_results_may_hold_records_arrays_dates_and_other_keys_than_text():
+    day = dt.date(2020, 1, 2)
+    number = uuid.UUID(int=1)
+    value = {"p": Point(1, Pair(2, np.arange(3))), 4: np.float32(0.5), "d": day, "u": number, "t": (1, 2)}
+    assert written(value) == {
+        "p": {"x": 1, "y": {"left": 2, "right": [0, 1, 2]}},
+        "4": 0.5,
+        "d": "2020-01-02",
+        "u": str(number),
+        "t": [1, 2],
+    }
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.zeros((2, 4))[:, ::2], [[0.0, 0.0], [0.0, 0.0]]),
+        (np.array(3), 3),
+        (np.arange(2, dtype=">i4"), [0, 1]),
+        (np.array(["a"]), ["a"]),
+        (np.array([None, {"a": 1}], dtype=object), [None, {"a": 1}]),
+        (np.array(["2020-01-01"], "datetime64[D]"), ["2020-01-01T00:00:00"]),
+        (np.array([0.5], np.longdouble), [0.5]),
+    ],
+)
+def test_arrays_of_every_kind_that_json_has_are_written(array, expected):
+    assert written({"a": array}) == {"a": expected}
+
+
+def test_nan_is_written_as_null():
+    assert JSON().encode([float("nan"), float("-inf")]).body == b"[null,null]"
+
+
+def test_frames_and_series_are_written_as_their_dictionaries():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
+    assert written(frame) == {"a": {"0": 1, "1": 2}, "b": {"0": 0.5, "1": 1.5}}
+    assert written(frame["a"]) == {"0": 1, "1": 2}
+
+
+def test_what_cannot_be_written_is_named():
+    with pytest.raises(InvalidArgument, match=r"builtins\.set") as caught:
+        JSON().encode({"a": {1}})
+    assert not isinstance(caught.value, BadInput)
+
+
+def test_a_result_that_contains_itself_is_an_error():
+    cycle: list = []
+    cycle.append(cycle)
+    with pytest.raises(InvalidArgument):
+        JSON().encode(cycle)
+
+
+class Shouting(json.JSONEncoder):
+    def default(self, value):
+        return "SET" if isinstance(value, set) else super().default(value)
+
+
+def test_an_encoder_of_the_users_own_writes_the_results():
+    descriptor = JSON(json_encoder=Shouting)
+    assert descriptor.encode({"a": {1}, "b": "Ä"}).body == '{"a":"SET","b":"Ä"}'.encode()
+    for wrong in (float("nan"), object()):
+        with pytest.raises(InvalidArgument):
+            descriptor.encode(wrong)
+
+
+@pytest.mark.parametrize("arguments", [{"json_encoder": Shouting()}, {"json_encoder": int}, {"pydantic_model": dict}])
+def test_arguments_that_are_no_encoder_or_model_are_refused(arguments):
+    with pytest.raises(InvalidArgument):
+        JSON(**arguments)
