@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
 from jubako.errors import InvalidArgument
 from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_memory
-
-_Section = TypeVar("_Section")
 
 
 def names(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -44,6 +42,15 @@ def text(instance: object, attribute: Any, value: object) -> None:
         raise InvalidArgument(f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give a text")
 
 
+def section(instance: object, attribute: Any, value: object) -> None:
+    """Accept an instance of the class that makes the default."""
+    expected = attribute.default.factory
+    if not isinstance(value, expected):
+        raise InvalidArgument(
+            f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do=f"give {expected.__name__}(…)"
+        )
+
+
 def flag_field(default: bool) -> bool:
     """A setting that is on or off."""
     is_on: bool = attrs.field(default=default, validator=flag)
@@ -54,19 +61,6 @@ def names_field(*, is_secret: bool = False) -> tuple[str, ...]:
     """A setting that is a list of names, empty by default; a secret one is left out of `repr`."""
     listed: tuple[str, ...] = attrs.field(default=(), converter=names, repr=not is_secret)
     return listed
-
-
-def section_field(section: type[_Section]) -> _Section:
-    """A setting that is a section of its own, with its defaults."""
-
-    def check(instance: object, attribute: Any, value: object) -> None:
-        if not isinstance(value, section):
-            raise InvalidArgument(
-                f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do=f"give a {section.__name__}"
-            )
-
-    made: _Section = attrs.field(factory=section, validator=check)
-    return made
 
 
 def size_field(default: int) -> int:

@@ -67,7 +67,7 @@ def _layers(
     yield from _environment_layers(environment)
     for key, value in overrides.items():
         if value is not None:
-            yield f"option {key}", _tree(key.split("."), value)
+            yield f"option {key}", _tree(key.split("."), value, f"option {key}")
 
 
 def _read_file(path: Path) -> _Tree:
@@ -91,27 +91,27 @@ def _environment_layers(environment: Mapping[str, str]) -> Iterator[tuple[str, _
         value = environment.get(name)
         # An empty allow-list allows nothing; any other empty name is as good as none.
         if value or (value is not None and name == "JUBAKO_PLUGINS"):
-            yield name, _tree(key.split("."), value)
+            yield name, _tree(key.split("."), value, name)
     for name in sorted(environment):
         if not name.startswith(_PREFIX) or name in _PLAIN_NAMES or name == _CONFIG:
             continue
         if "__" in name:
-            yield name, _tree(name.removeprefix(_PREFIX).lower().split("__"), environment[name])
+            yield name, _tree(name.removeprefix(_PREFIX).lower().split("__"), environment[name], name)
         else:
             strangers.append(name)
     if strangers:
         warnings.warn(f"not settings of Jubako, and passed over: {', '.join(strangers)}", stacklevel=4)
 
 
-def _tree(keys: list[str], value: Any) -> _Tree:
+def _tree(keys: list[str], value: Any, where: str) -> _Tree:
     """The nested mapping that sets one key."""
-    tree: Any = _from_text(keys, value) if isinstance(value, str) else value
+    tree: Any = _from_text(keys, value, where) if isinstance(value, str) else value
     for key in reversed(keys):
         tree = {key: tree}
     return typing.cast(_Tree, tree)
 
 
-def _from_text(keys: list[str], text: str) -> Any:
+def _from_text(keys: list[str], text: str, where: str) -> Any:
     """Read a text as what the key holds; that of an unknown key is left alone, for `structure` reports it better."""
     kind: Any = Settings
     for key in keys:
@@ -123,7 +123,7 @@ def _from_text(keys: list[str], text: str) -> Any:
         return text
     if kind in (tuple[str, ...], tuple[str, ...] | None):
         return list(names(text))
-    return parse_yaml(text, ".".join(keys))
+    return parse_yaml(text, where)
 
 
 def _laid_over(below: _Tree, above: _Tree) -> _Tree:

@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from jubako.settings._fields import section_field, text, text_field
+from jubako.errors import InvalidArgument
+from jubako.settings._fields import section, text, text_field
 from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
 
@@ -33,6 +34,11 @@ def _number(*, above: float | None = None, minimum: float | None = None) -> floa
     check = attrs.validators.optional(number(above=above, minimum=minimum))
     amount: float | None = attrs.field(default=None, validator=check)
     return amount
+
+
+def _named(instance: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(one, OneRunnerSettings) for one in value.values()):
+        raise InvalidArgument(f"named cannot be {value!r}.", do="give runners' names to OneRunnerSettings(…)")
 
 
 class _Changes:
@@ -79,8 +85,8 @@ class OneRunnerSettings:
         resources: what it may use.
     """
 
-    batching: BatchingSettings = section_field(BatchingSettings)
-    resources: ResourceSettings = section_field(ResourceSettings)
+    batching: BatchingSettings = attrs.field(factory=BatchingSettings, validator=section)
+    resources: ResourceSettings = attrs.field(factory=ResourceSettings, validator=section)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,13 +101,17 @@ class RunnersSettings:
     """
 
     backend: str = text_field("inline")
-    batching: BatchingSettings = section_field(BatchingSettings)
-    resources: ResourceSettings = section_field(ResourceSettings)
-    named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict)
+    batching: BatchingSettings = attrs.field(factory=BatchingSettings, validator=section)
+    resources: ResourceSettings = attrs.field(factory=ResourceSettings, validator=section)
+    named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict, validator=_named)
 
     def for_runner(self, name: str) -> OneRunnerSettings:
-        """What is changed of the runner `name`: what is said of it, and of every runner where nothing is."""
-        one = self.named.get(name, OneRunnerSettings())
+        """What is changed of the runner `name`: what is said of it, and of every runner where nothing is.
+
+        Case makes no difference unless a name is equal: names of the environment are lowered.
+        """
+        alike = next((one for named, one in self.named.items() if named.lower() == name.lower()), OneRunnerSettings())
+        one = self.named.get(name, alike)
         return OneRunnerSettings(
             batching=attrs.evolve(self.batching, **one.batching.changes()),
             resources=attrs.evolve(self.resources, **one.resources.changes()),

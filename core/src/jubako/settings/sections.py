@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.settings._fields import flag_field, names, names_field, section_field
+from jubako.settings._fields import flag_field, names, names_field, section
 from jubako.settings.runners import RunnersSettings
 from jubako.settings.server import ServerSettings
 
@@ -82,8 +82,8 @@ class Settings:
         trust: models that may be loaded although their format can run code.
     """
 
-    server: ServerSettings = section_field(ServerSettings)
-    runners: RunnersSettings = section_field(RunnersSettings)
-    plugins: PluginSettings = section_field(PluginSettings)
-    stores: StoreSettings = section_field(StoreSettings)
-    trust: TrustSettings = section_field(TrustSettings)
+    server: ServerSettings = attrs.field(factory=ServerSettings, validator=section)
+    runners: RunnersSettings = attrs.field(factory=RunnersSettings, validator=section)
+    plugins: PluginSettings = attrs.field(factory=PluginSettings, validator=section)
+    stores: StoreSettings = attrs.field(factory=StoreSettings, validator=section)
+    trust: TrustSettings = attrs.field(factory=TrustSettings, validator=section)

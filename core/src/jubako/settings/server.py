@@ -10,7 +10,7 @@ from jubako.errors import InvalidArgument
 from jubako.settings._fields import (
     flag_field,
     names_field,
-    section_field,
+    section,
     size_field,
     text_field,
     time_field,
@@ -92,7 +92,7 @@ class LoggingSettings:
         format: `text`, `json`, or `auto`: text on a terminal, JSON otherwise.
     """
 
-    access: AccessLogSettings = section_field(AccessLogSettings)
+    access: AccessLogSettings = attrs.field(factory=AccessLogSettings, validator=section)
     format: str = attrs.field(default="auto", validator=_log_format)
 
 
@@ -139,7 +139,7 @@ class ServerSettings:
     sync_threads: int = whole_field(16)
     sync_waiting: int = whole_field(64, minimum=0)
     allowed_hosts: tuple[str, ...] = names_field()
-    cors: CorsSettings = section_field(CorsSettings)
+    cors: CorsSettings = attrs.field(factory=CorsSettings, validator=section)
     api_keys: tuple[str, ...] = names_field(is_secret=True)
-    metrics: MetricsSettings = section_field(MetricsSettings)
-    logging: LoggingSettings = section_field(LoggingSettings)
+    metrics: MetricsSettings = attrs.field(factory=MetricsSettings, validator=section)
+    logging: LoggingSettings = attrs.field(factory=LoggingSettings, validator=section)

@@ -1,0 +1,104 @@
+"""Sections validate themselves, so that a Settings that exists is right."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from jubako.errors import InvalidArgument
+from jubako.settings import (
+    BatchingSettings,
+    CorsSettings,
+    OneRunnerSettings,
+    PluginSettings,
+    ResourceSettings,
+    RunnersSettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+    TrustSettings,
+    load_settings,
+)
+from jubako.values.resources import BatchOptions, ResourceQuota
+
+
+@pytest.mark.parametrize(
+    ("section", "arguments"),
+    [
+        (ServerSettings, {"host": ""}),
+        (ServerSettings, {"port": -1}),
+        (ServerSettings, {"port": True}),
+        (ServerSettings, {"backlog": 0}),
+        (ServerSettings, {"max_body_bytes": 0}),
+        (ServerSettings, {"max_body_bytes": None}),
+        (ServerSettings, {"timeout_s": 0}),
+        (ServerSettings, {"timeout_s": float("inf")}),
+        (ServerSettings, {"sync_waiting": -1}),
+        (ServerSettings, {"allowed_hosts": [1]}),
+        (ServerSettings, {"cors": {}}),
+        (CorsSettings, {"enabled": 1}),
+        (CorsSettings, {"access_control_max_age": -1}),
+        (CorsSettings, {"access_control_allow_origin": ["*"], "access_control_allow_credentials": True}),
+        (RunnersSettings, {"named": {"a": {}}}),
+        (BatchingSettings, {"max_batch_size": 0}),
+        (BatchingSettings, {"max_wait_ms": -1}),
+        (BatchingSettings, {"policy": ""}),
+        (ResourceSettings, {"cpu": 0}),
+        (ResourceSettings, {"gpus": "some"}),
+        (PluginSettings, {"strict": "yes"}),
+        (StoreSettings, {"home": ""}),
+        (StoreSettings, {"home": 3}),
+        (TrustSettings, {"digests": ("md5:1",)}),
+        (Settings, {"server": {"port": 1}}),
+    ],
+)
+def test_a_section_refuses_what_cannot_be(section, arguments):
+    with pytest.raises(InvalidArgument):
+        section(**arguments)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Settings().server = ServerSettings()
+
+
+def test_api_keys_are_not_shown():
+    settings = Settings(server=ServerSettings(api_keys=("geheim",)))
+    assert settings.server.api_keys == ("geheim",)
+    assert "geheim" not in repr(settings)
+
+
+def test_a_relative_home_stays_where_it_was_when_the_working_directory_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stores = StoreSettings(home="here")
+    monkeypatch.chdir("/")
+    assert stores.home == tmp_path / "here"
+
+
+def test_the_default_home_is_the_users(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert str(Settings().stores.home) == "/home/somebody/jubako"
+
+
+def test_what_is_said_of_one_runner_wins_over_what_is_said_of_all():
+    settings = RunnersSettings(
+        batching=BatchingSettings(max_batch_size=8, max_wait_ms=1),
+        resources=ResourceSettings(cpu=1),
+        named={
+            "iris": OneRunnerSettings(batching=BatchingSettings(max_batch_size=4), resources=ResourceSettings(gpus=1))
+        },
+    )
+    assert settings.for_runner("iris").batching.changes() == {"max_batch_size": 4, "max_wait_ms": 1}
+    assert settings.for_runner("iris").resources.changes() == {"cpu": 1.0, "gpus": 1}
+    assert settings.for_runner("other").batching.changes() == {"max_batch_size": 8, "max_wait_ms": 1}
+
+
+def test_a_runners_name_of_the_environment_is_found_whatever_its_case():
+    one = load_settings(environment={"JUBAKO_RUNNERS__NAMED__ROWSUMS__BATCHING__MAX_BATCH_SIZE": "3"}).runners
+    assert one.for_runner("RowSums").batching.max_batch_size == 3
+    assert one.for_runner("RowSum").batching.max_batch_size is None
+
+
+@pytest.mark.parametrize(("section", "options"), [(BatchingSettings, BatchOptions), (ResourceSettings, ResourceQuota)])
+def test_every_change_is_an_option_of_a_runner(section, options):
+    assert {field.name for field in attrs.fields(section)} <= {field.name for field in attrs.fields(options)}
