@@ -128,7 +128,8 @@ def _check_boosting(model: Any) -> list[int]:
 
 def _check_neighbours(tree: Any) -> None:
     state = tree.__getstate__()
-    data, order, nodes, bounds, count = *state[:4], state[6]
+    data, order, nodes, bounds = state[:4]
+    count = state[6]
     rows, features = data.shape
     sides = 2 if isinstance(tree, KDTree) else 1
     _require(count == len(nodes) and count > 0, tree, "its nodes are not all there")

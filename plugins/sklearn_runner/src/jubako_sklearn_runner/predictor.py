@@ -15,6 +15,8 @@ from jubako_sklearn_runner.methods import find_method
 from jubako_sklearn_runner.object_graph import find_parts
 from jubako_sklearn_runner.threads import ThreadLimit, without_joblib_jobs
 
+# Of a model of several outputs these give a list with one array for each; as a tuple these are columns side by side.
+_ONE_ARRAY_AN_OUTPUT = ("predict_proba", "predict_log_proba", "decision_function")
 _MAX_REASON = 500
 
 
@@ -40,6 +42,7 @@ class Predictor:
                 part.n_jobs = None
         self._method = find_method(model, function_name)
         self._method = fast_method(model, function_name) or self._method
+        self._function_name = function_name
         self._runner_name = runner_name
         self._max_dense_bytes = max_dense_bytes
         self._limit = ThreadLimit(threads)
@@ -63,26 +66,32 @@ class Predictor:
                 why=f"The model says: {str(error)[:_MAX_REASON]}",
                 do="give rows like those that the model was fitted on",
             ) from error
-        return self._to_rows(answer)
+        return self._to_rows(answer, args)
 
     def close(self) -> None:
         """Give back the threads."""
         self._limit.close()
 
-    def _to_rows(self, answer: Any) -> Any:
+    def _to_rows(self, answer: Any, args: tuple[Any, ...]) -> Any:
         if scipy.sparse.issparse(answer):
-            size_bytes = answer.shape[0] * answer.shape[1] * answer.dtype.itemsize
-            if size_bytes > self._max_dense_bytes:
-                raise BatchTooLarge(
-                    f"runner {self._runner_name!r} answers {answer.shape[0]} rows of {answer.shape[1]} columns.",
-                    why=f"As a dense array that is {size_bytes} bytes; max_dense_bytes is {self._max_dense_bytes}.",
-                    do="serve a pipeline that ends with a model, or raise runner.max_dense_bytes",
-                )
-            return answer.toarray()
-        # A list of arrays, one for each output, is several columns side by side.
-        if isinstance(answer, list) and answer and all(isinstance(part, np.ndarray) for part in answer):
+            return self._to_dense(answer)
+        if self._function_name in _ONE_ARRAY_AN_OUTPUT and isinstance(answer, list):
             return tuple(answer)
+        # SparsePCA's transform drops the batch axis of a single row.
+        is_flat = isinstance(answer, np.ndarray) and answer.ndim == 1 and len(answer) != 1
+        if self._function_name == "transform" and is_flat and len(args) == 1 and len(args[0]) == 1:
+            return answer[np.newaxis]
         return answer
+
+    def _to_dense(self, answer: Any) -> Any:
+        size_bytes = answer.shape[0] * answer.shape[1] * answer.dtype.itemsize
+        if size_bytes > self._max_dense_bytes:
+            raise BatchTooLarge(
+                f"runner {self._runner_name!r} answers {answer.shape[0]} rows of {answer.shape[1]} columns.",
+                why=f"As a dense array that is {size_bytes} bytes; max_dense_bytes is {self._max_dense_bytes}.",
+                do="serve a pipeline that ends with a model, or raise runner.max_dense_bytes",
+            )
+        return answer.toarray()
 
 
 def _refuse_reading_files(model: Any) -> None:
