@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from jubako.contracts.batch_policy import BatchPolicy, CostModel, Decision, QueueView
 from jubako.values.resources import BatchOptions
 
@@ -37,7 +39,9 @@ class AdaptivePolicy(BatchPolicy):
         self._cost = cost
         self._max_wait_s = options.max_wait_ms / 1000
         self._target_s = None if options.max_latency_ms is None else options.max_latency_ms / 1000 / 2
-        self._average_s = 0.0
+        self._turn_s = 0.0
+        self._compute_s = 0.0
+        self._sent_at_s: deque[float] = deque()
         self._cohort_rows = 0
         self._cohort_since_s = 0.0
         self._cohort_until_s = 0.0
@@ -55,7 +59,7 @@ class AdaptivePolicy(BatchPolicy):
         expected = min(self._cohort_rows, queue.limit_rows)
         if queue.waiting_rows >= expected or not self._may_hold(now_s):
             return Decision(send=True)
-        hold_s = min(self._average_s * _MAX_HOLD_SHARE, self._max_wait_s)
+        hold_s = min(self._turn_s * _MAX_HOLD_SHARE, self._max_wait_s)
         ends_s = max(self._cohort_since_s, queue.oldest_arrival_s) + hold_s
         if now_s >= ends_s:
             return Decision(send=True)
@@ -75,24 +79,30 @@ class AdaptivePolicy(BatchPolicy):
                 self._failures = _MAX_FAILURES - 1
         self._held_from_rows = None
         self._cohort_rows = 0
+        self._sent_at_s.append(now_s)
 
     def batch_returned(self, rows: int, seconds: float, waiting_rows: int, now_s: float) -> None:
         """Expect the callers that were just answered, and those that wait, to make the next batch."""
-        self._average_s = (
-            seconds if self._average_s == 0 else self._average_s + _SMOOTHING * (seconds - self._average_s)
-        )
+        # From sending to hearing of the end: where the loop is busy too, that is what a batch takes.
+        turn_s = max(seconds, now_s - self._sent_at_s.popleft()) if self._sent_at_s else seconds
+        self._turn_s = _smoothed(self._turn_s, turn_s)
+        self._compute_s = _smoothed(self._compute_s, seconds)
         self._cohort_rows = rows + waiting_rows
         self._cohort_since_s = now_s
         # Callers that are answered one after the other take a while to be back; who comes later is someone else.
-        self._cohort_until_s = now_s + max(self._average_s, self._max_wait_s)
+        self._cohort_until_s = now_s + max(self._turn_s, self._max_wait_s)
 
     def _may_hold(self, now_s: float) -> bool:
         return now_s < self._cohort_until_s and self._failures < _MAX_FAILURES and self._is_fixed_part_large()
 
     def _is_fixed_part_large(self) -> bool:
-        return self._cost.fixed_s >= _WORTHWHILE_FIXED_SHARE * self._average_s
+        return self._cost.fixed_s >= _WORTHWHILE_FIXED_SHARE * self._compute_s
 
     def _rows_within_target(self) -> int | None:
         if self._target_s is None or not self._cost.is_known or self._cost.per_row_s == 0:
             return None
         return max(1, int((self._target_s - self._cost.fixed_s) / self._cost.per_row_s))
+
+
+def _smoothed(average_s: float, seconds: float) -> float:
+    return seconds if average_s == 0 else average_s + _SMOOTHING * (seconds - average_s)
