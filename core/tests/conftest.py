@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
+import hypothesis
 import pytest
+
+# The same examples each time, and no failure because the machine is busy.
+hypothesis.settings.register_profile("jubako", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("jubako")
 
 
 @attrs.frozen
@@ -65,6 +70,12 @@ class Site:
         with self.start_python(*arguments, **environment) as process:
             out, err = process.communicate(timeout=50)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def site_class() -> type[Site]:
+    """The class, for folders that outlive a test."""
+    return Site
 
 
 @pytest.fixture
