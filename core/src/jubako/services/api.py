@@ -19,6 +19,18 @@ _STATIC_PREFIX = "static_content"
 _FORBIDDEN = re.compile(r"""[\x00-\x20\x7f-\xa0\\?#%{}<>"^`|\ud800-\udfff]""")
 
 
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidArgument(
+            f"an API cannot be named {name!r}.", why="A name is a Python identifier.", do="give @svc.api(name=…)"
+        )
+    if name in RESERVED_NAMES:
+        raise InvalidArgument(
+            f"an API cannot be named {name!r}.", why="The server uses that name itself.", do="give @svc.api(name=…)"
+        )
+    return name
+
+
 def _without_leading_slash(route: object) -> str:
     if not isinstance(route, str):
         raise InvalidArgument(f"a route is text, not {type(route).__name__}.", do='give for example route="v1/predict"')
@@ -38,7 +50,7 @@ class InferenceAPI:
         output: what the function returns.
     """
 
-    name: str = attrs.field()
+    name: str = attrs.field(converter=_checked_name)
     route: str = attrs.field(converter=_without_leading_slash)
     doc: str
     func: Callable[..., Any] = attrs.field()
@@ -50,17 +62,6 @@ class InferenceAPI:
         """True if the function is awaited on the event loop; a sync one runs in a thread."""
         call = self.func if inspect.isroutine(self.func) else getattr(self.func, "__call__", None)  # noqa: B004
         return inspect.iscoroutinefunction(self.func) or inspect.iscoroutinefunction(call)
-
-    @name.validator
-    def _check_name(self, _: object, name: object) -> None:
-        if not isinstance(name, str) or not name.isidentifier():
-            raise InvalidArgument(
-                f"an API cannot be named {name!r}.", why="A name is a Python identifier.", do="give @svc.api(name=…)"
-            )
-        if name in RESERVED_NAMES:
-            raise InvalidArgument(
-                f"an API cannot be named {name!r}.", why="The server uses that name itself.", do="give @svc.api(name=…)"
-            )
 
     @route.validator
     def _check_route(self, _: object, route: str) -> None:

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import jubako.bentos
+import jubako.models
+from jubako.errors import BadInput, ImportServiceError, NotFound
+from jubako.services import load
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def answer(service, value=1):
+    return service.apis["answer"].func(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["service.py:svc", "service:svc", "service", "./service.py", "pkg.inner.service:svc", "pkg/inner/service.py:svc"],
+)
+def test_every_form_loads_and_leaves_the_program_as_it_was(project, write_service, untouched, text):
+    write_service(project / "service.py")
+    write_service(project / "pkg" / "inner" / "service.py", before="from .. import VALUE\n")
+    (project / "pkg" / "__init__.py").write_text("VALUE = 1\n")
+    (project / "pkg" / "inner" / "__init__.py").write_text("")
+    assert answer(load(text), 5) == 5
+
+
+def test_a_service_inside_another_object_is_found_by_its_path(project):
+    (project / "service.py").write_text("import jubako\nclass holder:\n    svc = jubako.Service('held')\n")
+    assert load("service:holder.svc").name == "held"
+
+
+def test_a_working_directory_can_be_given(project, write_service, untouched):
+    write_service(project / "inner" / "service.py")
+    service = load("service:svc", working_dir=project / "inner")
+    assert service.working_dir == project / "inner"
+    assert service.import_string == "service:svc"
+
+
+def test_the_working_directory_is_the_processs_own_only_while_the_source_runs(project, write_service, untouched):
+    write_service(project / "inner" / "service.py", before="import os\nHERE = os.getcwd()\n", answer="HERE")
+    assert answer(load("service:svc", project / "inner")) == str(project)
+    assert answer(load("service:svc", project / "inner", change_global_cwd=True)) == str(project / "inner")
+
+
+def test_two_projects_with_modules_of_one_name_do_not_see_each_others(project, write_service, untouched):
+    for name in ("one", "two"):
+        write_service(project / name / "service.py", before="import helper\n", answer="helper.VALUE")
+        (project / name / "helper.py").write_text(f"VALUE = {name!r}\n")
+    one, two = load("service:svc", project / "one"), load("service:svc", project / "two")
+    assert (answer(one), answer(two)) == ("one", "two")
+
+
+def test_a_projects_module_goes_before_one_of_the_program_by_the_same_name(project, write_service, monkeypatch):
+    (project / "program").mkdir()
+    (project / "program" / "helper.py").write_text("VALUE = 'program'\n")
+    monkeypatch.syspath_prepend(str(project / "program"))
+    helper = __import__("helper")
+    try:
+        write_service(project / "other" / "service.py", before="import helper\n", answer="helper.VALUE")
+        (project / "other" / "helper.py").write_text("VALUE = 'other'\n")
+        assert answer(load("service:svc", project / "other")) == "other"
+        assert sys.modules["helper"] is helper
+    finally:
+        del sys.modules["helper"]
+
+
+def test_an_environment_inside_the_project_stays_imported(project, write_service, monkeypatch):
+    site = project / ".venv" / "lib"
+    site.mkdir(parents=True)
+    (site / "jubako_test_library.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(str(site))
+    write_service(project / "service.py", before="import jubako_test_library\n")
+    load("service:svc")
+    assert sys.modules.pop("jubako_test_library").VALUE == 1
+
+
+def test_each_load_runs_the_source_as_it_is_now(project, write_service):
+    write_service(project / "service.py", answer="1")
+    first = load("service:svc")
+    write_service(project / "service.py", answer="'changed'")
+    second = load("service:svc")
+    assert (answer(first), answer(second)) == (1, "changed")
+
+
+def test_objects_of_the_services_own_classes_can_be_pickled(project, write_service):
+    write_service(project / "service.py", before="class Thing:\n    pass\n", answer="Thing()")
+    thing = answer(load("service:svc"))
+    assert type(pickle.loads(pickle.dumps(thing))) is type(thing)
+
+
+def test_the_module_can_be_imported_by_what_it_imports(project, write_service):
+    write_service(project / "service.py", before="VALUE = 7\nimport helper\n", answer="helper.seen()")
+    (project / "helper.py").write_text("import service\n\ndef seen():\n    return service.VALUE\n")
+    assert answer(load("service:svc")) == 7
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "defines none at its top level"),
+        ("import jubako\na = jubako.Service('a')\nb = jubako.Service('b')\n", "'service:a', 'service:b'"),
+        ("1 / 0\n", "ZeroDivisionError"),
+        ("def\n", "SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "SystemExit"),
+        ("import jubako_no_such_package\n", "jubako_no_such_package"),
+    ],
+)
+def test_a_module_that_gives_no_one_service_is_explained(project, untouched, source, words):
+    (project / "service.py").write_text(source)
+    with pytest.raises(ImportServiceError) as caught:
+        load("service")
+    assert words in str(caught.value)
+
+
+def test_one_service_under_two_names_is_one(project, write_service):
+    write_service(project / "service.py", before="")
+    with (project / "service.py").open("a") as file:
+        file.write("\nalias = svc\n")
+    assert load("service").name == "toy"
+
+
+def test_an_attribute_that_is_missing_or_no_service_is_explained(project, write_service):
+    write_service(project / "service.py", before="number = 3\n# nothing\n")
+    with pytest.raises(ImportServiceError, match=r"has no 'nothing'[\s\S]*svc"):
+        load("service:nothing")
+    with pytest.raises(ImportServiceError, match="'number' is a int"):
+        load("service:number")
+
+
+def test_an_error_of_jubako_in_the_source_keeps_its_class_and_names_the_file(project, untouched):
+    (project / "service.py").write_text("from jubako.errors import BadInput\nraise BadInput('no')\n")
+    with pytest.raises(BadInput) as caught:
+        load("service")
+    assert "service.py" in caught.value.__notes__[0]
+
+
+def test_a_tag_never_runs_a_module_of_that_name(project, write_service, tmp_path):
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built")
+    (project / "toy.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    assert load(bento.tag).tag == bento.tag
+    assert load(str(bento.tag)).tag == bento.tag
+    with pytest.raises(ImportServiceError, match="more than one"):
+        load("toy")
+    assert not Path("ran").exists()
+
+
+def test_a_service_of_a_bento_knows_where_it_is_from(project, write_service, tmp_path, untouched):
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built", description="# Toy", version="v1")
+    by_tag, by_folder = load("toy:latest"), load(bento.path)
+    for service in (by_tag, by_folder):
+        assert (str(service.tag), service.version, service.bento.tag) == ("toy:v1", "v1", bento.tag)
+        assert service.doc == "# Toy"
+        assert service.openapi_doc()["info"]["version"] == "v1"
+        assert answer(service, 3) == 3
+    assert not list(bento.path.rglob("__pycache__"))
+
+
+def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace):
+    with jubako.models.create("numbers") as model:
+        Path(model.path_of("value.txt")).write_text("42")
+    (project / "service.py").write_text(
+        "import jubako, jubako.models\n"
+        "from jubako.io import JSON\n"
+        "model = jubako.models.get('numbers')\n"
+        "svc = jubako.Service('toy')\n"
+        "@svc.api(input=JSON(), output=JSON())\n"
+        "def answer(value):\n"
+        "    return model.path_of('value.txt').read_text()\n"
+    )
+    packed = jubako.bentos.build("service:svc", additional_models=["numbers"], version="packed")
+    bare = jubako.bentos.build("service:svc", version="bare")
+    jubako.models.delete("numbers")
+    assert answer(load(packed.tag)) == "42"
+    with pytest.raises(NotFound, match="numbers"):
+        load(bare.tag)
+
+
+def test_loads_in_several_threads_do_not_disturb_each_other(project, write_service, untouched, workspace):
+    from jubako.workspace import using_workspace
+
+    for index in range(6):
+        write_service(project / str(index) / "service.py", before="import helper\n", answer="helper.VALUE")
+        (project / str(index) / "helper.py").write_text(f"VALUE = {index}\n")
+    answers: dict[int, object] = {}
+
+    def run(index):
+        with using_workspace(workspace):
+            answers[index] = answer(load("service:svc", project / str(index)))
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == {index: index for index in range(6)}
