@@ -189,7 +189,7 @@ async def test_a_compressed_body_is_refused(site):
 
 
 SMUGGLED = {
-    "both lengths": b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "both lengths": b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
     "two lengths": b"content-length: 3\r\ncontent-length: 40\r\n\r\n[1]",
     "a signed length": b"content-length: +3\r\n\r\n[1]",
     "a long length": b"content-length: " + b"9" * 100 + b"\r\n\r\n[1]",

@@ -6,6 +6,7 @@ The event loop only appends to a list. No query strings, headers or bodies are w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -16,7 +17,7 @@ from jubako.server.log_lines import LineFormat, clean, json_line, timestamp
 
 _FLUSH_S = 0.1
 
-# Batches of lines that may wait for a reader of stderr that does not read; then lines are dropped and counted.
+# A minute's worth, for a reader of stderr that does not read; then lines are dropped and counted.
 _MAX_WAITING = 600
 _CLOSE_WAIT_S = 1.0
 
@@ -31,15 +32,23 @@ class AccessLog:
         line_format: text or JSON.
         role: of the process, for JSON lines.
         slot: of the process, for JSON lines.
+        max_waiting: pieces of 100 ms that may wait to be written.
     """
 
-    def __init__(self, stream: TextIO, line_format: LineFormat, role: str = "api", slot: int = 0) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        line_format: LineFormat,
+        role: str = "api",
+        slot: int = 0,
+        max_waiting: int = _MAX_WAITING,
+    ) -> None:
         self._stream = stream
         self._line_format = line_format
         self._role = role
         self._slot = slot
         self._gathered: list[_Entry] = []
-        self._batches: queue.Queue[tuple[list[_Entry], int] | None] = queue.Queue(_MAX_WAITING)
+        self._batches: queue.Queue[tuple[list[_Entry], int] | None] = queue.Queue(max_waiting)
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writer: threading.Thread | None = None
@@ -48,22 +57,10 @@ class AccessLog:
         """Note a request; costs well under a microsecond, and starts a timer if none runs."""
         self._gathered.append((time.time(), exchange, duration_s))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_FLUSH_S, self._hand_over)
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
 
-    def close(self) -> None:
-        """Write what was gathered and end the thread; waits for at most a second."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._hand_over()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            try:
-                self._batches.put_nowait(None)
-            except queue.Full:
-                return  # nobody reads stderr: the lines are lost, as is the place to say so
-            writer.join(_CLOSE_WAIT_S)
-
-    def _hand_over(self) -> None:
+    def flush(self) -> None:
+        """Hand what was gathered to the writing thread now; never waits."""
         self._timer = None
         gathered, self._gathered = self._gathered, []
         if self._writer is None:
@@ -74,6 +71,18 @@ class AccessLog:
             self._dropped = 0
         except queue.Full:
             self._dropped += len(gathered)
+
+    def close(self) -> None:
+        """Write what was gathered and end the thread; waits for at most two seconds, should nobody read the stream."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self.flush()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            # If nobody reads the stream, the lines are lost, as is the place to say so.
+            with contextlib.suppress(queue.Full):
+                self._batches.put(None, timeout=_CLOSE_WAIT_S)
+                writer.join(_CLOSE_WAIT_S)
 
     def _write(self) -> None:
         while (batch := self._batches.get()) is not None:

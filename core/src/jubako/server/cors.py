@@ -47,28 +47,30 @@ class Cors:
         if origin is None:
             await self._app(scope, receive, send)
             return
-        headers = self._origin_headers(origin)
+        headers, is_allowed = self._origin_headers(origin)
         if exchange.method == "OPTIONS" and b"access-control-request-method" in exchange.headers:
-            if len(headers) > 1:
+            if is_allowed:
                 headers += self._preflight
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
+        if is_allowed:
+            headers += self._exposed
 
         async def add_and_send(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *headers, *self._exposed]}
+                message = {**message, "headers": [*message.get("headers", ()), *headers]}
             await send(message)
 
         await self._app(scope, receive, add_and_send)
 
-    def _origin_headers(self, origin: bytes) -> list[_Header]:
-        """The headers for one origin; only `vary` if it is not allowed, for caches must not mix origins up."""
+    def _origin_headers(self, origin: bytes) -> tuple[list[_Header], bool]:
+        """The headers for one origin, and whether it is allowed; caches must not mix origins up, hence `vary` for all."""
         if self._allows_all:
-            return [(b"vary", b"Origin"), (b"access-control-allow-origin", b"*")]
+            return [(b"vary", b"Origin"), (b"access-control-allow-origin", b"*")], True
         if origin in self._origins:
-            return [(b"vary", b"Origin"), (b"access-control-allow-origin", origin), *self._always]
-        return [(b"vary", b"Origin")]
+            return [(b"vary", b"Origin"), (b"access-control-allow-origin", origin), *self._always], True
+        return [(b"vary", b"Origin")], False
 
 
 def _list_header(name: bytes, values: tuple[str, ...]) -> list[_Header]:

@@ -181,7 +181,7 @@ class _Refused(Exception):
 
 def _late(settings: ServerSettings, *, has_body: bool) -> Problem:
     if has_body:
-        return problem_of_status(504, f"The answer was not ready within {settings.timeout_s:g} s.")
+        return Problem(504, "deadline-exceeded", f"The answer was not ready within {settings.timeout_s:g} s.")
     # The rest of the body may still come: what follows on the connection could not be told from a new request.
     return problem_of_status(
         408,

@@ -1,0 +1,344 @@
+"""`jubako serve` in real processes, stopped by real signals."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 20.0
+
+SERVICE = """
+import asyncio, pathlib, sys, threading, time
+import jubako
+from jubako.io import JSON, Text
+
+svc = jubako.Service("example")
+HERE = pathlib.Path(__file__).parent
+
+@svc.api(input=JSON(), output=JSON())
+async def double(value):
+    return value * 2
+
+@svc.api(input=Text(), output=Text())
+async def wait(seconds):
+    (HERE / "begun").touch()
+    await asyncio.sleep(float(seconds))
+    return "waited"
+
+@svc.api(input=Text(), output=Text())
+def wait_sync(seconds):
+    (HERE / "begun").touch()
+    time.sleep(float(seconds))
+    return "waited"
+
+@svc.api(input=Text(), output=Text())
+async def block(seconds):
+    (HERE / "begun").touch()
+    time.sleep(float(seconds))
+    return "waited"
+
+@svc.api(input=Text(), output=Text())
+async def fail(text):
+    raise RuntimeError("the secret reason")
+"""
+
+
+class Server:
+    """A `jubako serve` process."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jubako", "serve", *arguments],
+            cwd=folder,
+            env={**clean, "JUBAKO_HOME": str(folder / "home"), "JUBAKO_PLUGINS": "", **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._incoming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stderr:
+            self.lines.append(line)
+            self._incoming.put(line)
+        self._incoming.put(None)
+
+    def wait_for_line(self, pattern: str) -> re.Match[str]:
+        end = time.monotonic() + PATIENCE_S
+        while (line := self._incoming.get(timeout=max(0.01, end - time.monotonic()))) is not None:
+            if match := re.search(pattern, line):
+                return match
+        raise AssertionError(f"no line matched {pattern!r} in:\n{self.text}")
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+    def wait_until_ready(self) -> int:
+        return int(self.wait_for_line(r"^Serving example at http://127\.0\.0\.1:(\d+) \(Ctrl-C stops\)$").group(1))
+
+    def wait_until_begun(self) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not (self.folder / "begun").exists():
+            assert time.monotonic() < end, self.text
+            time.sleep(0.005)
+
+    def ended(self) -> int:
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        return code
+
+
+def post(port: int, path: str, body: str, media_type: str = "text/plain", **headers: str) -> tuple[int, bytes]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
+        connection.request("POST", path, body, {"content-type": media_type, **headers})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+class Asking(threading.Thread):
+    """A request in a thread of its own."""
+
+    def __init__(self, port: int, path: str, body: str) -> None:
+        super().__init__(daemon=True)
+        self.arguments = (port, path, body)
+        self.answer: tuple[int, bytes] | Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.answer = post(*self.arguments)
+        except Exception as error:
+            self.answer = error
+
+    def answered(self) -> tuple[int, bytes] | Exception | None:
+        self.join(PATIENCE_S)
+        return self.answer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "service.py").write_text(SERVICE)
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator:
+    servers: list[Server] = []
+
+    def begin(*arguments: str, **environment: str) -> Server:
+        if "--port" not in arguments:
+            arguments = (*arguments, "--port", "0")
+        servers.append(Server(folder, *arguments, **environment))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.process.kill()
+        server.process.wait(PATIENCE_S)
+        server._reader.join(PATIENCE_S)
+        server.process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start, number):
+    server = start("service:svc")
+    port = server.wait_until_ready()
+    assert post(port, "/double", "21", "application/json") == (200, b"42")
+    server.process.send_signal(number)
+    assert server.ended() == 0
+    assert "Traceback" not in server.text
+    access = [json.loads(line) for line in server.lines if '"event":"access"' in line]
+    assert [(line["path"], line["status"]) for line in access] == [("/double", 200)]
+
+
+@pytest.mark.parametrize("path", ["/wait", "/wait_sync"])
+def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(start, path):
+    server = start("service:svc")
+    port = server.wait_until_ready()
+    asking = Asking(port, path, "0.6")
+    server.wait_until_begun()
+    server.process.send_signal(signal.SIGTERM)
+    end = time.monotonic() + PATIENCE_S
+    with pytest.raises(ConnectionRefusedError):
+        while time.monotonic() < end:
+            socket.create_connection(("127.0.0.1", port)).close()
+            time.sleep(0.005)
+    assert asking.answered() == (200, b"waited")
+    assert server.ended() == 0
+
+
+def test_idle_connections_do_not_delay_the_exit(start):
+    server = start("service:svc")
+    port = server.wait_until_ready()
+    idle = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S) for _ in range(5)]
+    for connection in idle:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read() == b"\n"
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert time.monotonic() - started < 3.0
+    for connection in idle:
+        connection.close()
+
+
+def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
+    server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
+    port = server.wait_until_ready()
+    asking = Asking(port, "/wait", "30")
+    server.wait_until_begun()
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert time.monotonic() - started < 4.0
+    status, body = asking.answered()
+    assert status == 503
+    assert json.loads(body)["type"] == "urn:jubako:problem:service-unavailable"
+
+
+def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
+    server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
+    port = server.wait_until_ready()
+    asking = Asking(port, "/wait_sync", "60")
+    server.wait_until_begun()
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert time.monotonic() - started < 4.0
+    assert asking.answered()[0] == 503
+
+
+def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start):
+    server = start("service:svc")
+    port = server.wait_until_ready()
+    asking = Asking(port, "/wait", "30")
+    server.wait_until_begun()
+    server.process.send_signal(signal.SIGINT)
+    server.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.process.wait(1.2)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 128 + signal.SIGTERM
+    answer = asking.answered()
+    assert isinstance(answer, Exception) or answer[0] == 503
+
+
+@pytest.mark.slow
+def test_a_function_that_blocks_the_loop_cannot_keep_the_process_for_ever(start):
+    # The watchdog ends it 5 s after the drain; the exit code says that it was not in order.
+    server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.1")
+    port = server.wait_until_ready()
+    Asking(port, "/block", "60")
+    server.wait_until_begun()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 1
+
+
+def test_a_failure_of_user_code_is_told_in_the_log_under_the_requests_id(start):
+    server = start("service:svc", JUBAKO_SERVER__LOGGING__FORMAT="json")
+    port = server.wait_until_ready()
+    status, body = post(port, "/fail", "x", **{"x-request-id": "find-me"})
+    assert status == 500
+    assert b"secret" not in body
+    assert json.loads(body)["request_id"] == "find-me"
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    record = next(json.loads(line) for line in server.lines if "API fail failed" in line)
+    assert record["request_id"] == "find-me"
+    assert "the secret reason" in record["trace"]
+
+
+def test_a_port_that_is_taken_is_one_paragraph_and_exit_code_1(start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = start("service:svc", "--port", str(port))
+        assert server.ended() == 1
+    assert server.text.startswith(f"Error: port {port} of 127.0.0.1 cannot be bound.")
+    assert "Traceback" not in server.text
+
+
+@pytest.mark.parametrize("target", ["nowhere:svc", "service:nothing", "./missing.py:svc", "no-such-bento:latest"])
+def test_a_target_that_names_nothing_is_one_paragraph_and_exit_code_1(start, target):
+    server = start(target)
+    assert server.ended() == 1
+    assert server.text.startswith("Error: ")
+    assert "Traceback" not in server.text
+    assert "Do: " in server.text
+
+
+def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start, folder):
+    (folder / "broken.py").write_text(
+        "import jubako\n"
+        "class Lost(jubako.Runner):\n"
+        "    def _setup(self):\n        raise OSError('the weights are gone')\n"
+        "    def _run_batch(self, rows):\n        return rows\n"
+        "svc = jubako.Service('broken', runners=[Lost()])\n"
+    )
+    server = start("broken.py:svc")
+    assert server.ended() == 1
+    assert "Error: The service did not start." in server.text
+    assert "the weights are gone" in server.text
+    assert "Serving" not in server.text
+
+
+def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
+    project = folder / "project"
+    project.mkdir()
+    (folder / "service.py").rename(project / "service.py")
+    (folder / "jubako.yaml").write_text("server:\n  api_keys: [opensesame]\n")
+    server = start("service.py:svc", "--working-dir", "project", "--config", "jubako.yaml")
+    port = server.wait_until_ready()
+    assert post(port, "/double", "1", "application/json")[0] == 401
+    assert post(port, "/double", "1", "application/json", **{"x-api-key": "opensesame"}) == (200, b"2")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert "opensesame" not in server.text
+
+
+def test_a_configuration_file_can_be_named_by_the_environment(start, folder):
+    (folder / "jubako.yaml").write_text("server:\n  http_server: carrier-pigeon\n")
+    server = start("service:svc", JUBAKO_CONFIG=str(folder / "jubako.yaml"))
+    assert server.ended() == 1
+    assert "carrier-pigeon" in server.text
+
+
+def test_an_address_that_others_reach_without_a_key_is_warned_of(start):
+    server = start("service:svc", "--host", "0.0.0.0")
+    server.wait_for_line(r"^Warning: whoever reaches 0\.0\.0\.0 can use this service")
+    server.wait_for_line(r"^Serving example at http://0\.0\.0\.0:\d+")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+
+
+def test_an_unknown_backend_is_one_paragraph_and_exit_code_1(start, folder):
+    (folder / "running.py").write_text(
+        "import jubako\n"
+        "class Same(jubako.Runner):\n"
+        "    def _setup(self):\n        pass\n"
+        "    def _run_batch(self, rows):\n        return rows\n"
+        "svc = jubako.Service('running', runners=[Same()])\n"
+    )
+    server = start("running.py:svc", "--backend", "the-moon")
+    assert server.ended() == 1
+    assert "the-moon" in server.text
+    assert "Traceback" not in server.text

@@ -1,0 +1,146 @@
+"""Page, OpenAPI document, health, metrics, and what other paths answer."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import Counter
+
+from jubako.io import JSON
+from jubako.runners import Runner
+from jubako.server import make_application
+from jubako.services import Service
+from jubako.settings import MetricsSettings
+
+
+@pytest.fixture
+def service() -> Service:
+    svc = Service("plain")
+
+    @svc.api(input=JSON(), output=JSON(), doc="Says <script>alert(1)</script> & more.")
+    async def echo(value):
+        return value
+
+    return svc
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez"])
+async def test_a_live_server_says_so(serve_service, service, path):
+    site = await serve_service(service)
+    answer = await site.ask(path)
+    assert (answer.status, answer.body) == (200, b"\n")
+
+
+async def test_a_started_server_is_ready_until_it_drains(serve_service, service):
+    site = await serve_service(service)
+    assert (await site.ask("/readyz")).json == {"ready": True, "reasons": []}
+    site.application.begin_drain()
+    answer = await site.ask("/readyz")
+    assert (answer.status, answer.json) == (503, {"ready": False, "reasons": ["The server is stopping."]})
+    assert (await site.ask("/echo", b"1")).status == 200
+
+
+async def test_the_openapi_document_is_the_services(serve_service, service):
+    site = await serve_service(service)
+    assert (await site.ask("/docs.json")).json == service.openapi_doc()
+
+
+async def test_the_page_lists_the_apis_and_escapes_their_text(serve_service, service):
+    site = await serve_service(service)
+    answer = await site.ask("/")
+    page = answer.body.decode()
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "POST /echo" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more." in page
+    assert page.count("<script>") == 1
+    assert "script-src 'sha256-" in answer.headers["content-security-policy"]
+    # Nothing is fetched from anywhere.
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/healthz", "/livez", "/readyz", "/metrics"])
+async def test_built_in_endpoints_take_get_and_head_only(serve_service, service, path):
+    site = await serve_service(service)
+    head = await site.ask(path, method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    answer = await site.ask(path, b"x", method="POST")
+    assert answer.status == 405
+    assert {"GET", "HEAD"} <= {method.strip() for method in answer.headers["allow"].split(",")}
+    assert answer.json["type"] == "urn:jubako:problem:method-not-allowed"
+
+
+async def test_no_file_of_the_server_can_be_fetched(serve_service, service):
+    site = await serve_service(service)
+    for path in ("/static/page.js", "/static/../page.js", "/page.js"):
+        assert (await site.ask(path)).status == 404
+
+
+async def test_requests_are_counted_by_api_and_code_never_by_path(serve_service, service):
+    site = await serve_service(service)
+    await site.ask("/echo", b"1")
+    await site.ask("/echo", b"{")
+    for number in range(20):
+        await site.ask(f"/scan/{number}")
+    text = (await site.ask("/metrics")).body.decode()
+    assert 'jubako_request_total{api="echo",code="200",service="plain"} 1.0' in text
+    assert 'jubako_request_total{api="echo",code="400",service="plain"} 1.0' in text
+    assert 'jubako_request_total{api="other",code="404",service="plain"} 20.0' in text
+    assert 'jubako_request_duration_seconds_count{api="echo",code="200",service="plain"} 1.0' in text
+    assert 'jubako_request_in_progress{api="/metrics",service="plain"} 1.0' in text
+    assert "scan" not in text
+
+
+class Sum(Runner):
+    """Sums rows."""
+
+    def _setup(self) -> None:
+        pass
+
+    def _run_batch(self, rows):
+        return [sum(row) for row in rows]
+
+
+async def test_batches_are_counted_by_runner_and_method(serve_service):
+    runner = Sum("adder")
+    svc = Service("batching", runners=[runner])
+
+    @svc.api(input=JSON(), output=JSON())
+    async def add(rows):
+        return await runner.async_run_batch(rows)
+
+    site = await serve_service(svc)
+    assert (await site.ask("/add", b"[[1,2],[3,4],[5,6]]")).json == [3, 7, 11]
+    text = (await site.ask("/metrics")).body.decode()
+    assert 'jubako_batch_size_sum{method="run",runner="adder",service="batching"} 3.0' in text
+    assert 'jubako_batch_size_count{method="run",runner="adder",service="batching"} 1.0' in text
+    assert 'jubako_batch_compute_seconds_count{method="run",runner="adder",service="batching"} 1.0' in text
+    assert 'jubako_batch_queue_seconds_count{method="run",runner="adder",service="batching"} 1.0' in text
+    assert 'jubako_queue_rows{runner="adder",service="batching"} 0.0' in text
+
+
+async def test_metrics_of_user_code_are_shown_too(serve_service, service):
+    counter = Counter("users_own", "A metric that a service keeps.")
+    counter.inc(3)
+    site = await serve_service(service)
+    assert "users_own_total 3.0" in (await site.ask("/metrics")).body.decode()
+
+
+async def test_metrics_that_are_switched_off_are_not_there(serve_service, service):
+    site = await serve_service(service, metrics=MetricsSettings(enabled=False))
+    assert (await site.ask("/metrics")).status == 404
+
+
+class Lost(Runner):
+    """Cannot be set up."""
+
+    def _setup(self) -> None:
+        raise OSError("the weights are gone")
+
+    def _run_batch(self, rows):
+        return rows
+
+
+async def test_a_runner_that_cannot_start_keeps_the_server_from_starting_and_says_why(serve_app, make_workspace):
+    application = make_application(Service("lost", runners=[Lost()]), workspace=make_workspace())
+    with pytest.raises(Exception, match="the weights are gone"):
+        await serve_app(application)

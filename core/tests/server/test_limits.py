@@ -1,0 +1,95 @@
+"""Which Host headers are answered, and how a body is read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jubako.errors import BadInput, PayloadTooLarge
+from jubako.server.limits import ClientLeft, HostCheck, is_loopback, read_body
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed", "host", "is_allowed"),
+    [
+        ("127.0.0.1", (), b"localhost:1", True),
+        ("127.0.0.1", (), b"model.example", False),
+        ("127.0.0.1", ("model.example",), b"Model.Example:80", True),
+        ("127.0.0.5", (), b"127.0.0.5:3000", True),
+        ("::1", (), b"[::1]:3000", True),
+        ("::1", (), b"[::2]:3000", False),
+        ("localhost", (), b"127.0.0.1", True),
+        ("0.0.0.0", (), b"anything.example", True),
+        ("0.0.0.0", ("model.example",), b"other.example", False),
+        ("0.0.0.0", ("model.example",), b"model.example:", False),
+        ("127.0.0.1", ("*",), b"anything.example", True),
+        ("127.0.0.1", (), None, True),
+    ],
+)
+def test_the_bound_address_decides_which_hosts_are_answered(bound, allowed, host, is_allowed):
+    assert HostCheck(bound, allowed).allows(host) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"), [("127.9.9.9", True), ("::1", True), ("LocalHost", True), ("10.0.0.1", False), ("h", False)]
+)
+def test_a_loopback_address_is_told_from_others(host, expected):
+    assert is_loopback(host) is expected
+
+
+def reading(*messages):
+    queue = list(messages)
+
+    async def receive():
+        return queue.pop(0)
+
+    return receive, queue
+
+
+def piece(body=b"", *, more=True):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@given(st.lists(st.binary(max_size=20), max_size=12), st.integers(0, 120))
+def test_a_body_is_read_whole_or_refused_with_the_piece_that_is_too_much(pieces, limit):
+    receive, left = reading(*map(piece, pieces), piece(more=False))
+    whole = b"".join(pieces)
+    if len(whole) <= limit:
+        assert asyncio.run(read_body(receive, {}, limit, 100)) == whole
+        assert not left
+    else:
+        with pytest.raises(PayloadTooLarge, match=f"more than {limit} bytes"):
+            asyncio.run(read_body(receive, {}, limit, 100))
+        read = len(pieces) + 1 - len(left)
+        assert len(b"".join(pieces[: read - 1])) <= limit
+
+
+async def test_nothing_is_read_of_a_body_that_declares_too_much():
+    receive, left = reading(piece(b"x"))
+    with pytest.raises(PayloadTooLarge):
+        await read_body(receive, {b"content-length": b"11"}, 10, 100)
+    assert len(left) == 1
+
+
+@pytest.mark.parametrize("length", [b"-1", b"+1", b"1_0", b" 1", b"0x1", b"", b"9" * 5000, b"\xb2"])
+async def test_a_length_that_is_no_number_is_bad_input(length):
+    receive, _ = reading(piece(more=False))
+    with pytest.raises(BadInput, match="Content-Length"):
+        await read_body(receive, {b"content-length": length}, 10, 100)
+
+
+async def test_too_many_pieces_are_refused_and_empty_ones_do_not_count():
+    receive, _ = reading(*[piece(b"x"), piece()] * 3, piece(more=False))
+    assert await read_body(receive, {}, 10, 3) == b"xxx"
+    receive, _ = reading(*[piece(b"x")] * 4)
+    with pytest.raises(PayloadTooLarge, match="more than 3 pieces"):
+        await read_body(receive, {}, 10, 3)
+
+
+async def test_a_client_that_leaves_is_told_apart_from_a_short_body():
+    receive, _ = reading(piece(b"x"), {"type": "http.disconnect"})
+    with pytest.raises(ClientLeft):
+        await read_body(receive, {}, 10, 100)

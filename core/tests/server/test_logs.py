@@ -1,0 +1,152 @@
+"""Access lines and log records: what they hold, and what cannot get into them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import sys
+import threading
+
+import pytest
+
+from jubako.server.access_log import AccessLog
+from jubako.server.exchange import Exchange, current_request_id
+from jubako.server.log_lines import LineFormatter, choose_format, clean
+
+
+def an_exchange(path: bytes = b"/predict", method: str = "POST") -> Exchange:
+    scope = {"method": method, "headers": [], "client": ("10.0.0.7", 1234), "raw_path": path}
+    exchange = Exchange(scope, "/predict", "predict", 0.0)
+    exchange.id, exchange.status, exchange.sent_bytes = "abc-1", 200, 17
+    return exchange
+
+
+async def written(line_format, *exchanges: Exchange) -> str:
+    stream = io.StringIO()
+    log = AccessLog(stream, line_format)
+    for exchange in exchanges:
+        log.request_finished(exchange, 0.0123456)
+    log.close()
+    return stream.getvalue()
+
+
+async def test_an_access_line_in_json_has_all_fields():
+    line = json.loads(await written("json", an_exchange()))
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "level": "info",
+        "event": "access",
+        "method": "POST",
+        "path": "/predict",
+        "status": 200,
+        "duration_ms": 12.346,
+        "bytes": 17,
+        "client": "10.0.0.7",
+        "role": "api",
+        "slot": 0,
+        "request_id": "abc-1",
+    }
+
+
+async def test_an_access_line_in_text_reads_in_one_line():
+    line = await written("text", an_exchange())
+    assert line.partition("Z ")[2] == "POST /predict 200 12.346ms 17B 10.0.0.7 id=abc-1\n"
+
+
+@pytest.mark.parametrize("line_format", ["text", "json"])
+async def test_nothing_a_client_sends_makes_a_second_line(line_format):
+    hostile = an_exchange(b"/a\r\n2026-01-01 GET /forged 200\x1b[2J", method="GE\nT")
+    text = await written(line_format, hostile)
+    assert text.count("\n") == 1
+    assert text.isprintable() or text[:-1].isprintable()
+
+
+async def test_lines_keep_their_order_and_the_timer_stops_when_nothing_comes():
+    exchanges = [an_exchange(b"/%d" % number) for number in range(1000)]
+    lines = (await written("json", *exchanges)).splitlines()
+    assert [json.loads(line)["path"] for line in lines] == [f"/{number}" for number in range(1000)]
+
+
+class Unread(io.StringIO):
+    """A stream whose reader does not read until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def write(self, text):
+        self.entered.set()
+        assert self.release.wait(10)
+        return super().write(text)
+
+
+async def test_a_reader_that_does_not_read_blocks_nobody_and_what_is_lost_is_counted():
+    stream = Unread()
+    log = AccessLog(stream, "json", max_waiting=2)
+    log.request_finished(an_exchange(), 0.001)
+    log.flush()
+    assert await asyncio.to_thread(stream.entered.wait, 10)
+    for _ in range(9):
+        log.request_finished(an_exchange(), 0.001)
+        log.flush()
+    stream.release.set()
+    async with asyncio.timeout(10):
+        while stream.getvalue().count("access") < 3:
+            await asyncio.sleep(0.001)
+    log.request_finished(an_exchange(), 0.001)
+    log.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["access"] * 4 + ["access_log_overflow"]
+    assert lines[-1]["dropped"] == 7
+
+
+async def test_a_stream_that_is_gone_costs_no_request():
+    stream = io.StringIO()
+    stream.close()
+    log = AccessLog(stream, "text")
+    log.request_finished(an_exchange(), 0.001)
+    log.close()
+
+
+def record(message: str, *arguments: object, error: bool = False) -> logging.LogRecord:
+    trace = None
+    if error:
+        try:
+            raise ValueError("a\nb")
+        except ValueError:
+            trace = sys.exc_info()
+    return logging.LogRecord("jubako.test", logging.ERROR, __file__, 1, message, arguments, trace)
+
+
+def test_a_record_in_json_is_one_line_with_role_slot_and_request_id():
+    token = current_request_id.set("abc")
+    try:
+        line = LineFormatter("json", "api", 3).format(record("it %s\nbroke", "really", error=True))
+    finally:
+        current_request_id.reset(token)
+    assert "\n" not in line
+    fields = json.loads(line)
+    assert fields["message"] == "it really\\nbroke"
+    assert (fields["level"], fields["role"], fields["slot"], fields["request_id"]) == ("error", "api", 3, "abc")
+    assert "ValueError: a\nb" in fields["trace"]
+
+
+def test_a_record_in_text_cannot_be_forged():
+    line = LineFormatter("text", "api", 0).format(record("user said %s", "x\n2026-01-01 INFO all is well"))
+    assert "\n" not in line
+    assert "x\\n2026-01-01" in line
+
+
+def test_a_long_text_is_cut_and_a_lone_surrogate_written():
+    assert len(clean("x" * 100_000)) == 8192
+    assert clean("a\ud800b") == "a\\ud800b"
+
+
+def test_auto_is_json_where_there_is_no_terminal():
+    closed = io.StringIO()
+    closed.close()
+    assert choose_format("auto", io.StringIO()) == "json"
+    assert choose_format("auto", closed) == "json"
+    assert choose_format("text", io.StringIO()) == "text"

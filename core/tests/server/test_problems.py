@@ -1,0 +1,59 @@
+"""Errors as problem details: what a client is told, and what not."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import pytest
+
+from jubako import errors
+from jubako.errors import BadInput, DeadlineExceeded, JubakoError, TooManyRequests
+from jubako.server.problems import problem_of, problem_of_status
+
+ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JubakoError)]
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_every_error_has_an_answer_and_only_4xx_are_told_in_full(kind):
+    problem = problem_of(kind("the secret"))
+    document = json.loads(problem.encode("id-1"))
+    assert document["status"] == problem.status == kind.error_code
+    assert document["type"].startswith("urn:jubako:problem:")
+    assert document["request_id"] == "id-1"
+    assert document["instance"] == "urn:jubako:request:id-1"
+    assert ("the secret" in document["detail"]) is (kind.error_code < 500)
+
+
+def test_bad_input_names_field_and_expectation():
+    document = json.loads(problem_of(BadInput("3 is no row", field="$[3]", expected="4 numbers")).encode("x"))
+    assert (document["field"], document["expected"]) == ("$[3]", "4 numbers")
+    assert document["detail"] == "3 is no row\nExpected 4 numbers."
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0.01, b"1"), (2.2, b"3"), (float("inf"), b"1"), (float("nan"), b"1")])
+def test_retry_after_is_whole_seconds_and_at_least_one(seconds, header):
+    assert problem_of(TooManyRequests("full", retry_after_s=seconds)).headers == ((b"retry-after", header),)
+
+
+def test_a_late_answer_says_so_without_internals():
+    assert (
+        problem_of(DeadlineExceeded("runner x needs 3 s")).detail == "The answer was not ready within the time allowed."
+    )
+
+
+def test_a_long_message_with_lone_surrogates_is_cut_and_encodable():
+    document = json.loads(problem_of(BadInput("\ud800" + "x" * 100_000)).encode("x"))
+    assert len(document["detail"]) == 2000
+
+
+def test_a_users_own_code_keeps_its_message():
+    class Teapot(JubakoError):
+        error_code = 499
+
+    problem = problem_of(Teapot())
+    assert (problem.status, problem.slug, problem.detail) == (499, "teapot", "Status 499.")
+
+
+def test_a_status_without_an_error_class_is_named_by_its_phrase():
+    assert problem_of_status(418).slug == "im-a-teapot"
