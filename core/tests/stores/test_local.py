@@ -1,9 +1,202 @@
 from __future__ import annotations
 
-from jubako.stores.local import LocalStore
-from jubako.testing.store_tests import StoreTests
+import contextlib
+import json
+import os
+import shutil
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from jubako.contracts.store import StoreKind
+from jubako.errors import AlreadyExists, InvalidArgument, NotFound, StoreError
+from jubako.stores.local import LocalStore, open_store
+from jubako.testing.store_tests import StoreTests, write_version
+from jubako.values.tag import Tag
 
 
 class TestLocalStore(StoreTests):
     def open_store(self, place, kind):
         return LocalStore(place, kind)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path, StoreKind.MODELS)
+
+
+def save(store, tag, created=datetime(2026, 1, 1, tzinfo=UTC), **options):
+    exact = Tag.from_str(tag)
+    with store.draft(exact, **options) as folder:
+        write_version(folder, store.kind, exact, created, {"weights.bin": b"1", "deep/notes.txt": b"2"})
+    return exact
+
+
+@pytest.mark.parametrize("name", ["models/iris", "models/iris/v2"])
+def test_a_link_in_the_place_of_a_name_or_version_is_no_version(name, store, tmp_path):
+    outside = LocalStore(tmp_path / "outside", StoreKind.MODELS)
+    save(outside, "iris:v2")
+    link = tmp_path / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside.home / name)
+    tag = Tag("iris", "v2")
+    assert store.list() == []
+    for use in (store.open, store.delete, lambda tag: save(store, str(tag))):
+        with pytest.raises(StoreError, match=r"is a link\.\n.*\nDo: remove the link"):
+            use(tag)
+    assert outside.list() == [tag]
+
+
+def test_what_is_no_version_is_passed_over(store, tmp_path):
+    tag = save(store, "iris:v1")
+    models = tmp_path / "models"
+    for folder in ("iris/empty", "iris/latest", "iris/V2", "iris/..x", "UPPER/v1", ".hidden/v1", "iris/v1-"):
+        (models / folder).mkdir(parents=True)
+        if folder != "iris/empty":
+            (models / folder / "model.yaml").write_bytes((store.open(tag) / "model.yaml").read_bytes())
+    (models / "iris/file").write_text("stray")
+    (models / "stray").write_text("stray")
+    assert store.list() == [tag]
+    assert store.resolve(Tag("iris")) == tag
+    with pytest.raises(NotFound):
+        store.open(Tag("iris", "empty"))
+    save(store, "iris:empty")  # an empty folder is in nobody's way
+
+
+def test_debris_in_the_place_of_a_version_is_kept_until_it_is_deleted(store, tmp_path):
+    (tmp_path / "models/iris/v1").mkdir(parents=True)
+    (tmp_path / "models/iris/v1/precious").write_text("1")
+    with pytest.raises(AlreadyExists, match="or delete this one first"):
+        save(store, "iris:v1")
+    assert store.list() == []
+    store.delete(Tag("iris", "v1"))
+    save(store, "iris:v1")
+
+
+def test_without_records_the_latest_is_the_one_created_last_until_something_is_saved(store, tmp_path):
+    for version, day in (("a", 2), ("b", 3), ("c", 1)):
+        save(store, f"iris:{version}", datetime(2026, 1, day, tzinfo=UTC))
+    shutil.rmtree(tmp_path / ".store")
+    assert store.resolve(Tag("iris")) == Tag("iris", "b")
+    assert store.origin(Tag("iris", "b")) == ""
+    saved = save(store, "iris:d", datetime(2025, 1, 1, tzinfo=UTC))
+    assert store.resolve(Tag("iris")) == saved
+
+
+def test_a_record_of_another_publication_does_not_count(store, tmp_path):
+    first, second = save(store, "iris:a"), save(store, "iris:b")
+    records = tmp_path / ".store/models/iris"
+    # As a writer of iris:a leaves it who took the number 9, lost the race, and was killed at once.
+    other = json.loads((records / "000000000001-a").read_text()) | {"manifest_sha256": "0" * 64}
+    (records / "000000000009-a").write_text(json.dumps(other))
+    assert store.resolve(Tag("iris")) == second
+    (records / "000000000010-a").write_text("{")
+    assert store.resolve(Tag("iris")) == second
+    save(store, "iris:c")
+    assert sorted(path.name for path in records.iterdir()) == ["000000000001-a", "000000000002-b", "000000000003-c"]
+    assert store.origin(first) == "saved"
+
+
+def test_a_home_can_be_copied_with_its_order(store, tmp_path):
+    for version in ("c", "a", "b"):
+        save(store, f"iris:{version}")
+    shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+    assert LocalStore(tmp_path.with_name("copy"), StoreKind.MODELS).resolve(Tag("iris")) == Tag("iris", "b")
+
+
+def test_stored_files_are_read_only_and_folders_can_be_removed(store):
+    tag = Tag("iris", "v1")
+    with store.draft(tag) as folder:
+        write_version(folder, store.kind, tag, datetime(2026, 1, 1, tzinfo=UTC), {"deep/notes.txt": b"2"})
+        (folder / "deep").chmod(0o555)
+    stored = store.open(tag)
+    for path in (stored / "deep/notes.txt", stored / "model.yaml"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o222 == 0
+    assert stat.S_IMODE((stored / "deep").stat().st_mode) & 0o700 == 0o700
+    store.delete(tag)
+    assert list(store.home.joinpath("models").iterdir()) == []
+
+
+def test_links_in_a_draft_are_refused(store, tmp_path):
+    tag = Tag("iris", "v1")
+    (tmp_path / "secret").write_text("1")
+
+    def save_with_link():
+        with store.draft(tag) as folder:
+            write_version(folder, store.kind, tag, datetime(2026, 1, 1, tzinfo=UTC), {})
+            (folder / "weights").symlink_to(tmp_path / "secret")
+
+    with pytest.raises(InvalidArgument, match=r"weights is a link or a device"):
+        save_with_link()
+    assert store.list() == []
+
+
+def test_an_error_of_the_block_is_not_taken_for_the_stores(store):
+    with pytest.raises(FileNotFoundError), store.draft(Tag("iris", "v1")) as folder:
+        (folder / "missing").read_text()
+
+
+def test_a_place_that_cannot_be_written_says_why(tmp_path):
+    (tmp_path / "models").write_text("a file where the folder should be")
+    store = LocalStore(tmp_path, StoreKind.MODELS)
+    assert store.list() == []
+    with pytest.raises(StoreError, match=r"model iris:v1 cannot be saved in .*models\.\n.*exists"):
+        save(store, "iris:v1")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of folders are POSIX's")
+def test_a_read_only_home_is_read_and_a_save_says_why(store):
+    tag = save(store, "iris:v1")
+    with a_home_that_others_own(store.home):
+        assert store.resolve(Tag("iris")) == tag
+        assert (store.open(tag) / "weights.bin").read_bytes() == b"1"
+        with pytest.raises(StoreError, match=r"(?s)iris:v2 cannot be saved.*Permission denied.*set JUBAKO_HOME"):
+            save(store, "iris:v2")
+        with pytest.raises(StoreError, match=r"(?s)iris:v1 cannot be deleted.*Permission denied"):
+            store.delete(tag)
+    assert store.list() == [tag]
+
+
+@contextlib.contextmanager
+def a_home_that_others_own(home):
+    """Take away the right to write, also from root: it acts as nobody meanwhile."""
+    folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    opened = [home, *home.parents[:4]]
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in {*folders, *opened} if path.owner() != "nobody"}
+    for folder, mode in modes.items():
+        folder.chmod(0o555 if folder in folders else mode | 0o055)
+    is_root = os.geteuid() == 0
+    try:
+        if is_root:
+            os.seteuid(65534)
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
+def test_a_local_store_is_opened_by_path_and_by_url(form, store, tmp_path):
+    tag = save(store, "iris:v1")
+    opened = open_store(form.format(tmp_path.as_posix()), StoreKind.MODELS)
+    assert opened.list() == [tag]
+    assert opened.url == tmp_path.as_uri()
+
+
+@pytest.mark.parametrize("url", ["file://other/home", "file:///home?x=1", "s3://bucket"])
+def test_a_url_that_is_no_local_path_is_refused(url):
+    with pytest.raises(InvalidArgument, match="is no local store"):
+        open_store(url, StoreKind.MODELS)
+
+
+def test_reading_creates_nothing(tmp_path):
+    store = LocalStore(tmp_path / "home", StoreKind.MODELS)
+    assert store.list() == []
+    with pytest.raises(NotFound, match="The store is empty"):
+        store.resolve(Tag("iris"))
+    with pytest.raises(NotFound):
+        store.delete(Tag("iris", "v1"))
+    assert not (tmp_path / "home").exists()

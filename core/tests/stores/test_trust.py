@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jubako.errors import InvalidArgument, StoreError
+from jubako.stores.trust import TrustStore
+
+DIGEST = "sha256:" + "0a" * 32
+OTHER = "sha256:" + "1b" * 32
+
+
+def test_nothing_is_trusted_at_first_and_asking_creates_nothing(tmp_path):
+    assert not TrustStore(tmp_path).is_trusted(DIGEST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_digest_is_trusted_from_then_on_by_every_process(tmp_path):
+    TrustStore(tmp_path / "home").trust(DIGEST, "iris:v1 saved")
+    again = TrustStore(tmp_path / "home")
+    assert again.is_trusted(DIGEST)
+    assert not again.is_trusted(OTHER)
+    again.trust(DIGEST, "again")
+    assert (tmp_path / "home/.store/trust").read_text() == f"{DIGEST} iris:v1 saved\n"
+
+
+def test_the_settings_add_digests_for_this_process_only(tmp_path):
+    assert TrustStore(tmp_path, [OTHER]).is_trusted(OTHER)
+    assert not TrustStore(tmp_path).is_trusted(OTHER)
+
+
+@pytest.mark.parametrize("digest", ["", DIGEST[:-1], DIGEST + "0", DIGEST.upper(), DIGEST + "\n", "0a" * 32, None])
+def test_what_is_no_digest_is_refused(digest, tmp_path):
+    with pytest.raises(InvalidArgument, match="is no digest"):
+        TrustStore(tmp_path).trust(digest, "note")
+    with pytest.raises(InvalidArgument, match="is no digest"):
+        TrustStore(tmp_path, [digest])
+    assert not TrustStore(tmp_path).is_trusted(digest)
+
+
+def test_a_note_cannot_add_a_line(tmp_path):
+    TrustStore(tmp_path).trust(DIGEST, f"a note\n{OTHER}")
+    assert not TrustStore(tmp_path).is_trusted(OTHER)
+
+
+def test_a_line_cut_short_trusts_nothing_and_spoils_no_other(tmp_path):
+    trust = TrustStore(tmp_path)
+    trust.trust(DIGEST, "whole")
+    with (tmp_path / ".store/trust").open("a") as file:
+        file.write(OTHER[:40])
+    trust.trust(OTHER, "whole")
+    assert trust.is_trusted(DIGEST)
+    assert trust.is_trusted(OTHER)
+    with (tmp_path / ".store/trust").open("a") as file:
+        file.write(f"# {DIGEST[:-1]}f\n{DIGEST[:-1]}f9 longer\n")
+    assert not trust.is_trusted(DIGEST[:-1] + "f")
+
+
+def test_many_writers_lose_no_line(tmp_path):
+    digests = [f"sha256:{number:064x}" for number in range(64)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda digest: TrustStore(tmp_path).trust(digest, "note"), digests))
+    assert all(TrustStore(tmp_path).is_trusted(digest) for digest in digests)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+def test_only_its_owner_can_read_or_write_the_file(tmp_path):
+    TrustStore(tmp_path).trust(DIGEST, "note")
+    assert stat.S_IMODE((tmp_path / ".store/trust").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_write_is_not_used(mode, tmp_path):
+    TrustStore(tmp_path).trust(DIGEST, "note")
+    (tmp_path / ".store/trust").chmod(mode)
+    with pytest.raises(StoreError, match=r"(?s)trust is not used.*Others than you.*chmod 600"):
+        TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
+    (tmp_path / "planted").write_text(DIGEST + "\n")
+    (tmp_path / ".store").mkdir()
+    (tmp_path / ".store/trust").symlink_to(tmp_path / "planted")
+    with pytest.raises(StoreError, match="cannot be read"):
+        TrustStore(tmp_path).is_trusted(DIGEST)
