@@ -11,6 +11,7 @@ import jubako.bentos
 import jubako.models
 from jubako.errors import BadInput, ImportServiceError, NotFound
 from jubako.services import load
+from jubako.workspace import using_workspace
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -185,8 +186,6 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
 
 
 def test_loads_in_several_threads_do_not_disturb_each_other(project, write_service, untouched, workspace):
-    from jubako.workspace import using_workspace
-
     for index in range(6):
         write_service(project / str(index) / "service.py", before="import helper\n", answer="helper.VALUE")
         (project / str(index) / "helper.py").write_text(f"VALUE = {index}\n")

@@ -42,10 +42,13 @@ def resolve_link(root: Path, relative: str) -> str:
     Raises:
         BuildError: it leads out of `root`, to nothing, or to a folder.
     """
-    target = (root / relative).resolve()
+    try:
+        target = (root / relative).resolve(strict=True)
+    except (OSError, RuntimeError):  # dangling, or a loop
+        target = root / relative
     if not target.is_relative_to(root):
         why, remedy = "It leads out of the build context.", "exclude it, or copy the file into the context"
-    elif not target.is_file():
+    elif not target.is_file() or target.is_symlink():
         why = "It leads to a folder." if target.is_dir() else "It leads to nothing."
         remedy = "exclude it, or replace it by what it stands for"
     else:
