@@ -8,7 +8,7 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version as version_of
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import attrs
 from jubako._documents import plain
 from jubako.contracts.offers import SerializerType
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound
+from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
 from jubako.models.model import CUSTOM_OBJECTS_FILE, Model, inside
 from jubako.serializers.cloudpickle import dump_file
 from jubako.stores.digests import digest_folder
@@ -84,6 +84,7 @@ def create(
 
     Raises:
         InvalidArgument: the name has a version or breaks the grammar, or an argument cannot be written.
+        MissingDependency: one of `framework_distributions` is not installed.
         StoreError: the store cannot be written.
     """
     workspace = current_workspace()
@@ -177,14 +178,25 @@ def _runs_code(workspace: Workspace, serializer: str) -> bool:
 
 
 def _describe_context(framework_name: str, distributions: Sequence[str]) -> ModelContext:
-    versions = {distribution: version_of(distribution) for distribution in distributions}
+    versions = {distribution: _installed_version(distribution) for distribution in distributions}
     return ModelContext(
-        jubako_version=version_of("jubako"),
+        jubako_version=_installed_version("jubako"),
         python_version=platform.python_version(),
         framework_name=framework_name,
         framework_versions=versions,
-        pip_requirements=tuple(f"{distribution}=={version}" for distribution, version in versions.items()),
+        pip_requirements=tuple("==".join(pinned) for pinned in versions.items()),
     )
+
+
+def _installed_version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError as error:
+        raise MissingDependency(
+            f"the version of {distribution!r}, which the model needs, is not known.",
+            why="No distribution of that name is installed.",
+            do=f"pip install {distribution}",
+        ) from error
 
 
 def _open_or_warn(tag: Tag, store: Store, workspace: Workspace) -> Model | None:

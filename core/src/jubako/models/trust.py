@@ -24,7 +24,7 @@ def require_trust(trust: TrustStore, *, tag: Tag, digest: str, origin: str, reas
         return
     came_from = {
         "": "where it came from is not recorded",
-        "saved": "it was saved into this store, but what it holds now was never trusted here",
+        "saved": "it was saved into this store, but its digest is not in .store/trust",
     }.get(origin, f"it came from {origin}")
     raise ModelNotTrusted(
         f"model {tag} is not trusted on this machine, so nothing of it that can run code is loaded.",

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import numpy as np
+import pytest
+
+import jubako.models
+from jubako.contracts.store import StoreKind
+from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
+from jubako.stores.local import LocalStore
+from jubako.stores.trust import TrustStore
+from jubako.values.signature import Signature
+from jubako.values.tag import Tag
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def create(name="iris", files=None, **options):
+    with jubako.models.create(name, **options) as draft:
+        for path, text in (files or {"weights.bin": "1"}).items():
+            draft.path_of(path).parent.mkdir(exist_ok=True)
+            draft.path_of(path).write_text(text)
+    return draft.tag
+
+
+def test_a_created_model_is_got_with_everything_that_was_given():
+    before = datetime.now(UTC)
+    tag = create(
+        files={"weights.bin": "12", "deep/notes.txt": "3"},
+        module="toy",
+        signatures={"predict": Signature(batchable=False)},
+        labels={"stage": "test"},
+        options={"method": "predict"},
+        metadata={"score": np.float64(0.5), "shape": (2, 3)},
+        framework_name="toy",
+        framework_distributions=("attrs",),
+    )
+    model = jubako.models.get("iris")
+    assert model.tag == model.info.tag == tag
+    assert tag.is_exact
+    assert model.info.module == "toy"
+    assert model.info.signatures == {"predict": Signature(batchable=False)}
+    assert model.info.labels == {"stage": "test"}
+    assert model.info.options == {"method": "predict"}
+    assert model.info.metadata == {"score": 0.5, "shape": [2, 3]}
+    assert [entry.path for entry in model.info.files] == ["deep/notes.txt", "weights.bin"]
+    assert before <= model.creation_time <= datetime.now(UTC) + timedelta(seconds=1)
+    assert model.info.context.python_version == platform.python_version()
+    assert model.info.context.pip_requirements == (f"attrs=={attrs.__version__}",)
+    assert model.path_of("deep/notes.txt").read_text() == "3"
+    assert model.origin == "saved"
+    assert model.digest.startswith("sha256:")
+    assert model.custom_objects == {}
+
+
+@pytest.mark.parametrize("wanted", ["iris", "iris:latest", Tag("iris"), Tag("iris", "latest")])
+def test_a_name_is_its_latest_version(wanted):
+    create()
+    newest = create()
+    assert jubako.models.get(wanted).tag == newest
+
+
+def test_a_prefix_of_a_version_is_no_version():
+    tag = create()
+    with pytest.raises(NotFound, match=str(tag)):
+        jubako.models.get(f"iris:{tag.version[:8]}")
+
+
+def test_getting_a_model_leaves_the_tag_that_was_given_alone():
+    create()
+    wanted = Tag("iris")
+    jubako.models.get(wanted)
+    assert wanted == Tag("iris")
+
+
+def test_a_body_that_raises_stores_nothing():
+    with pytest.raises(ZeroDivisionError), jubako.models.create("iris"):
+        raise ZeroDivisionError
+    assert jubako.models.list() == []
+
+
+@pytest.mark.parametrize("name", ["iris:v1", "iris:latest", "iris:", "Iris/..", ""])
+def test_only_a_name_is_given_to_a_new_model(name):
+    with pytest.raises(InvalidArgument), jubako.models.create(name):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("item", ["/etc/passwd", "../x", "a/../../x"])
+def test_paths_stay_in_the_models_folder(item):
+    with jubako.models.create("iris") as draft, pytest.raises(InvalidArgument, match="leads out of"):
+        draft.path_of(item)
+    with pytest.raises(InvalidArgument, match="leads out of"):
+        jubako.models.get("iris").path_of(item)
+
+
+@pytest.mark.parametrize("wrong", [{"metadata": {"a": object()}}, {"options": {1: 2}}, {"labels": {"a": 1}}])
+def test_what_cannot_be_written_is_refused_before_the_body_runs(wrong):
+    with pytest.raises(InvalidArgument), jubako.models.create("iris", **wrong):
+        pytest.fail("the block must not run")
+
+
+def test_the_manifest_cannot_be_written_by_the_body():
+    with pytest.raises(InvalidArgument, match=r"cannot include model\.yaml"):
+        create(files={"model.yaml": "name: other"})
+    assert jubako.models.list() == []
+
+
+def test_models_are_listed_by_name_or_version_and_sorted():
+    tags = [create("b"), create("a"), create("b")]
+    assert [model.tag for model in jubako.models.list()] == sorted(tags)
+    assert [model.tag for model in jubako.models.list("b")] == [tags[0], tags[2]]
+    assert [model.tag for model in jubako.models.list(tags[1])] == [tags[1]]
+    assert [model.tag for model in jubako.models.list("b:latest")] == [tags[2]]
+    assert jubako.models.list("b:other") == []
+    with pytest.raises(NotFound, match="there is no model c"):
+        jubako.models.list("c")
+
+
+def test_one_damaged_model_does_not_hide_the_others():
+    good, damaged = create("good"), create("damaged")
+    manifest = jubako.models.get(damaged).path / "model.yaml"
+    manifest.chmod(0o600)
+    manifest.write_text("[")
+    with pytest.warns(UserWarning, match=rf"model {damaged} is left out: .*model\.yaml"):
+        assert [model.tag for model in jubako.models.list()] == [good]
+
+
+def test_one_version_is_deleted_or_a_name_with_all_its_versions():
+    first, second, third = create(), create(), create()
+    other = create("other")
+    jubako.models.delete(second)
+    jubako.models.delete("iris:latest")
+    assert [model.tag for model in jubako.models.list()] == [first, other]
+    create()
+    jubako.models.delete("iris")
+    assert [model.tag for model in jubako.models.list()] == [other]
+    for gone in (third, "iris", "iris:latest"):
+        with pytest.raises(NotFound):
+            jubako.models.delete(gone)
+
+
+def test_every_function_takes_a_store(tmp_path):
+    store = LocalStore(tmp_path / "other", StoreKind.MODELS)
+    tag = create(_model_store=store)
+    assert jubako.models.list() == []
+    assert [model.tag for model in jubako.models.list(_model_store=store)] == [tag]
+    assert jubako.models.get("iris", _model_store=store).tag == tag
+    jubako.models.delete("iris", _model_store=store)
+    assert store.list() == []
+
+
+def test_models_are_equal_and_hashed_by_their_tag():
+    first, second = create(), create()
+    assert jubako.models.get(first) == jubako.models.get(first)
+    assert len({jubako.models.get(first), jubako.models.get(first), jubako.models.get(second)}) == 2
+    assert jubako.models.get(first) != first
+    assert repr(jubako.models.get(first)) == f"Model('{first}')"
+
+
+def test_opening_finds_missing_resized_and_planted_files():
+    folder = jubako.models.get(create()).path
+    (folder / "planted.pkl").write_text("")
+    with pytest.raises(ModelDigestMismatch, match=r"planted\.pkl does not belong there"):
+        jubako.models.get("iris")
+    (folder / "planted.pkl").unlink()
+    (folder / "weights.bin").chmod(0o600)
+    (folder / "weights.bin").write_text("12")
+    with pytest.raises(ModelDigestMismatch, match=r"weights\.bin has 2 bytes"):
+        jubako.models.get("iris")
+    (folder / "weights.bin").unlink()
+    with pytest.raises(ModelDigestMismatch, match=r"weights\.bin is missing"):
+        jubako.models.get("iris")
+
+
+def test_a_version_that_was_renamed_by_hand_is_refused():
+    folder = jubako.models.get(create()).path
+    folder.rename(folder.with_name("mine"))
+    with pytest.raises(InvalidManifest, match=r"says that it is model .*, not iris:mine"):
+        jubako.models.get("iris:mine")
+
+
+def test_a_distribution_that_is_not_installed_is_named():
+    with (
+        pytest.raises(MissingDependency, match="no-such-distribution"),
+        jubako.models.create("iris", framework_distributions=("no-such-distribution",)),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_custom_objects_are_opened_when_asked_for_and_trusted_where_they_were_saved(workspace):
+    offset = 3
+    tag = create(custom_objects={"add": lambda number: number + offset, "names": ["a"]})
+    model = jubako.models.get(tag)
+    assert model.info.has_custom_objects
+    assert model.custom_objects["add"](4) == 7
+    assert model.custom_objects is model.custom_objects
+    assert str(tag) in (workspace.settings.stores.home / ".store/trust").read_text()
+
+
+def test_a_file_cannot_pass_for_custom_objects():
+    create(files={"custom_objects.pkl": "cos\nsystem\n(S'exit 1'\ntR."})
+    assert jubako.models.get("iris").custom_objects == {}
+    with pytest.raises(FileExistsError):
+        create(files={"custom_objects.pkl": "1"}, custom_objects={"a": 1})
+
+
+def test_a_model_without_code_is_not_put_into_the_trust(workspace):
+    create()
+    assert not (workspace.settings.stores.home / ".store/trust").exists()
+    assert not TrustStore(workspace.settings.stores.home).is_trusted(jubako.models.get("iris").digest)

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import threading
+import warnings
+
+import attrs
+import numpy as np
+import pytest
+
+import jubako.models
+from jubako.errors import InvalidArgument, ModelDigestMismatch, ModelNotTrusted, OfferNotFound
+from jubako.models import load_object, save_object
+from jubako.settings import TrustSettings
+from jubako.testing.serializer_tests import pickles_that_create
+from jubako.workspace import open_workspace, using_workspace
+
+ALL = ("npy", "json", "cloudpickle")
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def save_as_code(**options):
+    with pytest.warns(UserWarning, match="stored as cloudpickle"):
+        return save_object("code", {"answer": {42}}, module="toy", serializers=ALL, **options)
+
+
+def forget_trust(workspace):
+    (workspace.settings.stores.home / ".store/trust").unlink()
+
+
+@pytest.mark.parametrize(("value", "serializer"), [(np.arange(3), "npy"), ({"a": [1, None]}, "json")])
+def test_the_first_format_that_gives_the_object_back_is_used_and_recorded(value, serializer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tag = save_object("iris", value, module="toy", serializers=ALL, labels={"a": "b"})
+    model = jubako.models.get(tag)
+    assert (model.info.serializer, model.info.module, model.info.labels) == (serializer, "toy", {"a": "b"})
+    for wanted in (tag, "iris", model):
+        read = load_object(wanted, module="toy")
+        assert type(read) is type(value)
+        assert np.array_equal(read, value)
+
+
+def test_a_format_that_can_run_code_warns_in_one_line_and_says_why_no_other_would_do():
+    def save_of_a_runner_type(name, model):
+        return save_object(name, model, module="toy", serializers=ALL)
+
+    with pytest.warns(UserWarning, match="stored as cloudpickle, which can run code when it is loaded") as caught:
+        save_of_a_runner_type("iris", {"a": (1,)})
+    assert len(caught) == 1
+    message = str(caught[0].message)
+    assert "\n" not in message
+    assert "npy: it does not take dict." in message
+    assert "$.a is of type tuple, and would be read as list." in message
+    assert caught[0].filename == __file__
+
+
+def test_what_a_refused_format_had_written_is_not_stored():
+    tag = save_as_code()
+    assert [entry.path for entry in jubako.models.get(tag).info.files] == ["object.pkl"]
+
+
+def test_the_runner_type_decides_what_is_the_same():
+    compared = []
+
+    def same(written, read):
+        compared.append((written, read))
+        return False
+
+    with pytest.raises(InvalidArgument, match="json: what is read back is not the same"):
+        save_object("iris", [1], module="toy", serializers=("json",), same=same)
+    assert compared == [([1], [1])]
+    assert jubako.models.list() == []
+
+
+def test_an_object_that_no_format_takes_is_refused_with_the_reason_of_each():
+    lock = threading.Lock()
+    with pytest.raises(InvalidArgument, match=r"(?s)lock cannot be stored as .*npy: .*json: .*cloudpickle: .*pickle"):
+        save_object("iris", lock, module="toy", serializers=ALL)
+    assert jubako.models.list() == []
+
+
+def test_a_format_that_is_not_offered_is_named():
+    with pytest.raises(OfferNotFound, match="'tea_leaves'"):
+        save_object("iris", [1], module="toy", serializers=("tea_leaves",))
+
+
+def test_another_runner_types_model_is_refused_with_the_right_way():
+    tag = save_object("iris", [1], module="toy", serializers=ALL)
+    with pytest.raises(InvalidArgument, match=r"saved by runner type 'toy', not by 'sock'.*\n.*jubako\.toy\.load"):
+        load_object(tag, module="sock")
+    with jubako.models.create("hand") as draft:
+        draft.path_of("a").write_text("1")
+    with pytest.raises(InvalidArgument, match="saved by no runner type"):
+        load_object("hand", module="toy")
+
+
+def test_code_is_loaded_where_it_was_saved():
+    assert load_object(save_as_code(), module="toy") == {"answer": {42}}
+
+
+def test_code_that_was_not_declared_trusted_is_not_loaded_and_the_error_says_what_to_do(workspace):
+    tag = save_as_code(custom_objects={"more": 1})
+    model = jubako.models.get(tag)
+    forget_trust(workspace)
+    for load in (lambda: load_object(tag, module="toy"), lambda: model.custom_objects):
+        with pytest.raises(ModelNotTrusted) as caught:
+            load()
+        for words in (
+            str(tag),
+            "saved into this store",
+            model.digest,
+            "can run any code",
+            f"JUBAKO_TRUST__DIGESTS={model.digest}",
+        ):
+            assert words in str(caught.value)
+    trusting = attrs.evolve(workspace.settings, trust=TrustSettings(digests=[model.digest]))
+    with using_workspace(open_workspace(trusting, workspace.composition)):
+        assert load_object(tag, module="toy") == {"answer": {42}}
+        assert jubako.models.get(tag).custom_objects == {"more": 1}
+
+
+def test_the_error_names_where_an_imported_model_came_from(workspace):
+    tag = save_as_code()
+    folder = jubako.models.get(tag).path
+    other = open_workspace(
+        attrs.evolve(
+            workspace.settings,
+            stores=attrs.evolve(workspace.settings.stores, home=workspace.settings.stores.home / "other"),
+        ),
+        workspace.composition,
+    )
+    with other.model_store.draft(tag, origin="https://example.org/models") as copied:
+        for path in folder.iterdir():
+            (copied / path.name).write_bytes(path.read_bytes())
+    with using_workspace(other), pytest.raises(ModelNotTrusted, match=r"it came from https://example\.org/models"):
+        load_object(tag, module="toy")
+
+
+def test_data_needs_no_trust(workspace):
+    tag = save_object("iris", np.arange(3), module="toy", serializers=ALL, custom_objects={"more": 1})
+    forget_trust(workspace)
+    assert load_object(tag, module="toy").tolist() == [0, 1, 2]
+    with pytest.raises(ModelNotTrusted, match="custom objects are pickles"):
+        assert jubako.models.get(tag).custom_objects
+
+
+def write(path, content):
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def rewrite_manifest(model, *changes):
+    path = model.path / "model.yaml"
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    write(path, text.encode())
+
+
+def test_every_damaged_file_is_named_when_it_is_loaded():
+    tag = save_as_code(custom_objects={"more": 1})
+    model = jubako.models.get(tag)
+    for entry in model.info.files:
+        path = model.path / entry.path
+        original = path.read_bytes()
+        for position in range(0, len(original), max(1, len(original) // 20)):
+            damaged = bytearray(original)
+            damaged[position] ^= 0xFF
+            write(path, damaged)
+            opened = jubako.models.get(tag)
+            with pytest.raises(ModelDigestMismatch, match=f"{entry.path} is damaged"):
+                assert opened.custom_objects if entry.path == "custom_objects.pkl" else load_object(tag, module="toy")
+        write(path, original)
+    assert load_object(tag, module="toy") == {"answer": {42}}
+
+
+def test_a_pickle_planted_with_a_fitting_manifest_is_not_trusted_and_never_runs(tmp_path):
+    tag = save_as_code(custom_objects={"more": 1})
+    model = jubako.models.get(tag)
+    for pickled in pickles_that_create(tmp_path / "canary"):
+        for entry in jubako.models.get(tag).info.files:
+            write(model.path / entry.path, pickled)
+            (digested,) = [f for f in jubako.stores.digests.digest_folder(model.path) if f.path == entry.path]
+            rewrite_manifest(
+                model,
+                (entry.sha256, digested.sha256),
+                (f"size: {entry.size_bytes}\n", f"size: {digested.size_bytes}\n"),
+            )
+            with pytest.raises(ModelNotTrusted, match="where it came from is not recorded"):
+                load_object(tag, module="toy")
+            with pytest.raises(ModelNotTrusted):
+                assert jubako.models.get(tag).custom_objects
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_model_whose_format_is_renamed_is_read_in_that_format_or_not_trusted(workspace, tmp_path):
+    tag = save_as_code()
+    model = jubako.models.get(tag)
+    write(model.path / "object.pkl", pickles_that_create(tmp_path / "canary")[0])
+    rewrite_manifest(model, ("serializer: cloudpickle", "serializer: npy"))
+    with pytest.raises((ModelDigestMismatch, InvalidArgument)):
+        load_object(tag, module="toy")
+    data = save_object("data", [1], module="toy", serializers=ALL)
+    rewrite_manifest(jubako.models.get(data), ("serializer: json", "serializer: cloudpickle"))
+    with pytest.raises(ModelNotTrusted):
+        load_object(data, module="toy")
+    assert not (tmp_path / "canary").exists()
+    assert workspace.trust.is_trusted(model.digest)
