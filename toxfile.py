@@ -1,4 +1,4 @@
-"""Lets `tox run` find the Pythons that pyenv keeps, whichever of them is active.
+"""What tox loads before its configuration: it finds the Pythons of pyenv, and lets no process outlive an interrupt.
 
 pyenv puts one shim a version on PATH, and a shim works only for the versions named in PYENV_VERSION. Without this,
 `tox run` would skip every Python but the active one on a machine that has them all.
@@ -6,8 +6,11 @@ pyenv puts one shim a version on PATH, and a shim works only for the versions na
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 MINOR_VERSIONS = ("3.11", "3.12", "3.13")
@@ -25,5 +28,18 @@ def name_pyenv_versions() -> str:
     return ":".join(found)
 
 
+def interrupt_with_parent() -> None:
+    """Get interrupted when the tox that started this one ends; only on Linux, elsewhere nothing happens.
+
+    A tox that was given the plugins which `requires` names runs inside the one that was typed, and that one passes on
+    no signal: without this, `kill -INT` of it would leave the demo's server behind. (Ctrl-C reaches them all.)
+    """
+    parent_death_signal = 1  # PR_SET_PDEATHSIG, in linux/prctl.h
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGINT)
+
+
+if Path(sys.prefix).name == ".tox":
+    interrupt_with_parent()
 if versions := name_pyenv_versions():
     os.environ.setdefault("PYENV_VERSION", versions)

@@ -131,6 +131,8 @@ def _serving(tag: str, port: int) -> Iterator[None]:
         _wait_until_ready(server, port)
         yield
     finally:
+        # From here on everything ends by itself; an interrupt more would only leave the server alone.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         server.terminate()
         try:
             server.wait(STOPPED_WITHIN_S)
