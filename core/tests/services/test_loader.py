@@ -180,7 +180,10 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
     packed = jubako.bentos.build("service:svc", additional_models=["numbers"], version="packed")
     bare = jubako.bentos.build("service:svc", version="bare")
     jubako.models.delete("numbers")
-    assert answer(load(packed.tag)) == "42"
+    service = load(packed.tag)
+    assert answer(service) == "42"
+    assert [tag.name for tag in service.workspace.model_store.list()] == ["numbers"]
+    assert service.workspace.trust is workspace.trust
     with pytest.raises(NotFound, match="numbers"):
         load(bare.tag)
 

@@ -14,7 +14,7 @@ from jubako.runners import Runner, SimpleRunner
 from jubako.services.api import InferenceAPI
 from jubako.services.openapi import describe_service
 from jubako.values.tag import Tag
-from jubako.workspace import current_workspace
+from jubako.workspace import Workspace, current_workspace
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -43,6 +43,7 @@ class Service:
         bento: that Bento; else None.
         import_string: where the Service was loaded from, `module:attribute`; None for one that was only made.
         working_dir: the folder that `import_string` counts from; None likewise.
+        workspace: the Bento's models and what else it is served with, if the Service was loaded from one; else None.
 
     Raises:
         InvalidArgument: the name breaks the rules, two runners have one name, or something else than a runner is given.
@@ -58,6 +59,7 @@ class Service:
         self.bento: Any = None
         self.import_string: str | None = None
         self.working_dir: Path | None = None
+        self.workspace: Workspace | None = None
 
     @property
     def version(self) -> str | None:
@@ -74,9 +76,9 @@ class Service:
 
     @property
     def asgi_app(self) -> Any:
-        """A new ASGI application that serves this Service, under the current workspace, with the inline backend."""
+        """A new ASGI application of this Service, with the inline backend; of a Bento, with the Bento's models."""
         make_application = load_reference("jubako.server:make_application")
-        return make_application(self, workspace=current_workspace())
+        return make_application(self, workspace=self.workspace or current_workspace())
 
     def api(
         self,

@@ -19,7 +19,7 @@ from jubako.services.importing import import_for_good, import_isolated, pick_ser
 from jubako.services.service import Service
 from jubako.services.source import SourceModule, find_module, find_source_file
 from jubako.values.tag import Tag
-from jubako.workspace import Workspace, open_store
+from jubako.workspace import Workspace, current_workspace, open_store
 
 _BENTO_PREFIX = "bento:"
 _ATTRIBUTE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
@@ -67,10 +67,10 @@ class Target:
         return attrs.evolve(outer, model_store=store)
 
     def finish(self, service: Service) -> Service:
-        """Tell a Service that was just imported where it comes from."""
+        """Tell a Service that was just imported where it comes from; `workspace` must be current."""
         service.import_string, service.working_dir = self.import_string, self.working_dir
         if self.bento is not None:
-            service.bento, service.tag = self.bento, self.bento.tag
+            service.bento, service.tag, service.workspace = self.bento, self.bento.tag, current_workspace()
         return service
 
 
