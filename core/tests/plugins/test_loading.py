@@ -125,7 +125,7 @@ BROKEN_HOOKS = {
     "an offer that does not validate": (
         f"@jubako.hookimpl\ndef jubako_register_runner_types(): yield {OK_OFFER.replace('toy', 'T O Y')}",
         "failed",
-        "its hook jubako_register_runner_types raised: InvalidArgument: an offer cannot be named 'T O Y'.",
+        "its hook jubako_register_runner_types raised: InvalidArgument: an offer cannot be named 'T O Y'. Do: use",
         "JUBAKO_DISABLE_PLUGINS=broken",
     ),
     "one name offered twice": (

@@ -20,7 +20,7 @@ def plugins_table(composition: Composition, width: int) -> str:
     ]
     parts = [format_table(("PLUGIN", "DISTRIBUTION", "STATUS", "OFFERS"), rows, width)]
     parts += (
-        _wrapped(f"{report.name}: {report.status}. {_sentence(report.reason)} Do: {report.remedy}", width)
+        _wrapped(f"{report.name}: {report.status}: {report.reason}. Do: {report.remedy}", width)
         for report in composition.reports
         if report.status is not PluginStatus.OK
     )
@@ -95,10 +95,6 @@ def _offer_lines(offer: Offer, report: PluginReport, composition: Composition, w
             yield _wrapped(f"not installed: {', '.join(missing.imports)}; do: {missing.install_command}", width, "  ")
     if not composition.is_usable(offer):
         yield "  cannot be used"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> str:

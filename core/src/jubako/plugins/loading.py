@@ -181,7 +181,7 @@ def _blaming(what: str, remedy: str) -> Iterator[None]:
 
 def _words(error: BaseException) -> str:
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).removesuffix(".")
     except Exception:  # noqa: BLE001  # the plugin's own class of exception
         text = ""
     return f"{type(error).__name__}: {text[:400]}" if text else type(error).__name__

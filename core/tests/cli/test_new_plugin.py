@@ -1,0 +1,84 @@
+"""`jubako plugins new`: what it writes works."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+
+def write(jubako, folder, name="toy_runner"):
+    done = jubako("plugins", "new", name, "--kind", "runner", "--directory", str(folder))
+    assert done.exit_code == 0, done.stderr
+    return folder / name
+
+
+def install(site, folder):
+    """What pip does with a folder that hatchling builds: metadata, and the modules below src."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    modules = {
+        str(path.relative_to(folder / "src")): path.read_text() for path in folder.glob("src/**/*") if path.is_file()
+    }
+    site.install(
+        project["name"], version=project["version"], plugins=project["entry-points"]["jubako.v1"], modules=modules
+    )
+
+
+def test_a_new_plugin_has_the_layout_of_every_plugin(jubako, tmp_path):
+    folder = write(jubako, tmp_path)
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {
+        "pyproject.toml",
+        "README.md",
+        "changelog.d/README.md",
+        "src/jubako_toy_runner/__init__.py",
+        "src/jubako_toy_runner/plugin.py",
+        "src/jubako_toy_runner/py.typed",
+        "tests/test_contracts.py",
+    } <= files
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "jubako-toy-runner"
+    assert project["entry-points"] == {"jubako.v1": {"toy_runner": "jubako_toy_runner.plugin"}}
+    assert not [path for path in folder.rglob("*") if path.is_file() and "$" in path.read_text() + path.name]
+
+
+@pytest.mark.parametrize("name", ["toy_runner", "my_2nd_toy"])
+def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name):
+    folder = write(jubako, tmp_path, name)
+    install(site, folder)
+    done = site.run_python(
+        "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio", str(folder)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_new_plugin_says_how_to_install_and_test_it(jubako, tmp_path):
+    done = jubako("plugins", "new", "toy_runner", "--directory", str(tmp_path))
+    assert f"pip install -e '{tmp_path}/toy_runner[testing]'\n  pytest {tmp_path}/toy_runner/tests" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["Toy", "toy-runner", "2toy", "toy__runner", "toy_", "../toy", "tøy"])
+def test_a_name_that_cannot_be_a_package_is_refused(jubako, tmp_path, name):
+    done = jubako("plugins", "new", name, "--directory", str(tmp_path))
+    assert done.exit_code == 1
+    assert f"Error: a plugin cannot be named {name!r}.\nDo: write it like toy_runner" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_that_exists_is_written_over(jubako, tmp_path):
+    (tmp_path / "toy_runner").mkdir()
+    done = jubako("plugins", "new", "toy_runner", "--directory", str(tmp_path))
+    assert done.exit_code == 1
+    assert "toy_runner exists." in done.stderr
+    assert list((tmp_path / "toy_runner").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(jubako, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = jubako("plugins", "new", "toy_runner", "--directory", str(tmp_path / "file" / "below"))
+    assert done.exit_code == 1
+    assert "cannot be written" in done.stderr
+
+
+def test_a_kind_that_cannot_be_written_is_an_error_of_the_command_line(jubako):
+    assert jubako("plugins", "new", "toy", "--kind", "store").exit_code == 2
