@@ -18,7 +18,7 @@ from jubako.errors import BatchTooLarge
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners import Runner
-from jubako.runners.execution import run_calls
+from jubako.runners.execution import Share, run_calls
 from jubako.values.resources import BatchOptions
 
 
@@ -48,6 +48,10 @@ class GatedRunner(Runner):
         return -rows
 
 
+def joined(shares):
+    return Share(np.concatenate([share.take() for share in shares]))
+
+
 class Dispatch:
     """Both halves on the running loop, without a backend."""
 
@@ -67,7 +71,7 @@ class Dispatch:
                 options=options,
                 make_policy=policy,
                 compute=thread,
-                batch=IsolatedBatch(runner.name, lambda calls: run_calls(runner, spec, calls, table), np.concatenate),
+                batch=IsolatedBatch(runner.name, lambda calls: run_calls(runner, spec, calls, table), joined),
                 observers=observers,
             )
             self.lanes.append(lane)

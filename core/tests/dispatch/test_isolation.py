@@ -15,6 +15,7 @@ from jubako.errors import BadInput, BatchTooLarge, DeadlineExceeded, RunnerFaile
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners.arguments import join_arguments, prepare_arguments
+from jubako.runners.execution import Share
 from jubako.runners.methods import MethodSpec
 from jubako.values.signature import Signature
 
@@ -45,13 +46,17 @@ class Doubler:
         answers, start = [], 0
         for call in arguments:
             part = rows[start : start + call.rows] * 2
-            answers.append(part[0] if call.is_single else part)
+            answers.append(Share(part[0] if call.is_single else part))
             start += call.rows
         return answers, 0.001
 
 
+def joined(shares):
+    return Share(np.concatenate([share.take() for share in shares]))
+
+
 def isolated(compute, **options):
-    return IsolatedBatch("doubler", compute, np.concatenate, **options)
+    return IsolatedBatch("doubler", compute, joined, **options)
 
 
 def never(position):
@@ -71,7 +76,7 @@ def test_bad_rows_at_any_position_fail_alone_and_cheaply(count, bad):
             assert isinstance(answer.error, BadInput)
         else:
             assert answer.error is None
-            np.testing.assert_array_equal(answer.value, row * 2)
+            np.testing.assert_array_equal(answer.share.take(), row * 2)
     assert len(compute.sizes) <= 1 + 2 * len(bad) * math.ceil(math.log2(count) if count > 1 else 1)
     assert outcome.is_clean == (not bad)
 
@@ -94,7 +99,7 @@ def test_a_device_that_is_too_small_loses_no_call(sizes, fits):
         [sent(number, batch, is_single=False) for number, batch in enumerate(batches)], 128, never
     )
     for position, batch in enumerate(batches):
-        np.testing.assert_array_equal(outcome.answers[position].value, batch * 2)
+        np.testing.assert_array_equal(outcome.answers[position].share.take(), batch * 2)
     if outcome.too_many_rows is not None:
         assert outcome.too_many_rows == min(size for size in compute.sizes if size > fits)
 
@@ -103,7 +108,7 @@ def test_a_call_over_the_known_limit_is_cut_before_it_is_tried():
     compute = Doubler(fits=4)
     outcome = isolated(compute).run([sent(0, np.ones((10, 1)), is_single=False)], 4, never)
     assert compute.sizes == [4, 4, 2]
-    assert outcome.answers[0].value.shape == (10, 1)
+    assert outcome.answers[0].share.take().shape == (10, 1)
     assert outcome.too_many_rows is None
 
 

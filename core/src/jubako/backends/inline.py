@@ -21,7 +21,7 @@ from jubako.errors import JubakoError, NotFound
 from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
 from jubako.runners.arguments import CallArguments
-from jubako.runners.execution import run_calls, set_up, shut_down
+from jubako.runners.execution import Share, run_calls, set_up, shut_down
 from jubako.runners.machine import discover_machine
 from jubako.runners.methods import MethodSpec
 from jubako.runners.options import effective_batch_options, effective_resource_quota
@@ -147,11 +147,12 @@ class _InlineReplica:
         return RunnerStatus(self._runner.name, self._is_ready, "" if self._is_ready else "the model is not loaded")
 
     def _isolated(self, spec: MethodSpec) -> IsolatedBatch:
-        def compute(calls: Sequence[CallArguments]) -> tuple[list[Any], float]:
+        def compute(calls: Sequence[CallArguments]) -> tuple[list[Share], float]:
             return run_calls(self._runner, spec, calls, self._table)
 
-        def join(values: Sequence[Any]) -> Any:
-            return self._table.for_value(values[0]).join(values, spec.signature.output_batch_axis)
+        def join(shares: Sequence[Share]) -> Share:
+            values = [share.take() for share in shares]
+            return Share(self._table.for_value(values[0]).join(values, spec.signature.output_batch_axis))
 
         return IsolatedBatch(
             runner_name=self._runner.name,
@@ -167,8 +168,8 @@ class _InlineReplica:
         def run() -> Any:
             call = SentCall(0, arguments, deadline_s, time.monotonic())
             answer = self._isolated(spec).run([call], self._options.max_batch_size, lambda _: False).answers[0]
-            if answer.error is not None:
-                raise answer.error
-            return answer.value
+            if answer.share is None:
+                raise answer.error or RuntimeError("an answer has a share or an error")
+            return answer.share.take()
 
         return self._compute.run(run)

@@ -223,10 +223,7 @@ class CallerQueue:
             self._mark_started(pending)
             if pending.waiter.done():
                 continue
-            if answer.error is None:
-                pending.waiter.set_result(answer.value)
-            else:
-                pending.waiter.set_exception(answer.error)
+            _settle(pending.waiter, answer)
         self._note_idle()
 
     def _started(self, numbers: Sequence[int]) -> None:
@@ -300,3 +297,15 @@ class _Replica:
     def started(self, numbers: Sequence[int]) -> None:
         """See `Receiver`."""
         self._queue._started(numbers)
+
+
+def _settle(waiter: Waiter, answer: Answer) -> None:
+    if answer.share is None:
+        waiter.set_exception(answer.error or RuntimeError("an answer has a share or an error"))
+        return
+    try:
+        value = answer.share.take()
+    except Exception as error:  # noqa: BLE001  # a payload type is foreign code; its failure is the call's
+        waiter.set_exception(error)
+    else:
+        waiter.set_result(value)

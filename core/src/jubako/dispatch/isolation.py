@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import attrs
 
 from jubako.dispatch.messages import Answer, SentCall
 from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed
 from jubako.runners.arguments import CallArguments, cut_arguments
+from jubako.runners.execution import Share
 
-Compute = Callable[[Sequence[CallArguments]], tuple[list[Any], float]]
-Join = Callable[[Sequence[Any]], Any]
+Compute = Callable[[Sequence[CallArguments]], tuple[list[Share], float]]
+Join = Callable[[Sequence[Share]], Share]
 
 
 @attrs.define(eq=False)
@@ -49,7 +49,7 @@ class IsolatedBatch:
     Args:
         runner_name: for messages.
         compute: runs calls as one batch, as `runners.execution.run_calls` does.
-        join: puts the answers to the pieces of one call together again.
+        join: puts the shares of the pieces of one call together again.
         input_axis: the axis along which a call is cut that is too large alone.
         is_idempotent: False fails all calls of a failing batch instead of computing any of them again.
     """
@@ -84,7 +84,7 @@ class IsolatedBatch:
             return
         started_s = time.perf_counter()
         try:
-            values, compute_s = self.compute([item.call.arguments for item in wanted])
+            shares, compute_s = self.compute([item.call.arguments for item in wanted])
         except BatchTooLarge as error:
             outcome.compute_s += time.perf_counter() - started_s
             self._run_smaller(wanted, is_dropped, outcome, error)
@@ -100,8 +100,8 @@ class IsolatedBatch:
                     outcome.answers[item.key] = Answer(item.call.number, error=self._own_error(error, len(wanted)))
         else:
             outcome.compute_s += compute_s
-            for item, value in zip(wanted, values, strict=True):
-                outcome.answers[item.key] = Answer(item.call.number, value)
+            for item, share in zip(wanted, shares, strict=True):
+                outcome.answers[item.key] = Answer(item.call.number, share)
 
     def _without_late(self, items: list[_Item], outcome: BatchOutcome) -> list[_Item]:
         now_s = time.monotonic()
@@ -154,13 +154,12 @@ class IsolatedBatch:
         outcome.compute_s += pieces.compute_s
         outcome.too_many_rows = pieces.too_many_rows
         number = item.call.number
-        errors = [answer.error for _, answer in sorted(pieces.answers.items()) if answer.error is not None]
+        answers = [answer for _, answer in sorted(pieces.answers.items())]
+        errors = [answer.error for answer in answers if answer.error is not None]
         if errors:
             outcome.answers[item.key] = Answer(number, error=errors[0])
-        elif len(pieces.answers) == len(starts):
-            outcome.answers[item.key] = Answer(
-                number, self.join([pieces.answers[key].value for key in range(len(starts))])
-            )
+        elif len(answers) == len(starts):
+            outcome.answers[item.key] = Answer(number, self.join([answer.share for answer in answers if answer.share]))
 
 
 def late(runner_name: str) -> DeadlineExceeded:

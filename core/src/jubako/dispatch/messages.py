@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
 from jubako.contracts.batch_policy import CostModel
 from jubako.runners.arguments import CallArguments
+from jubako.runners.execution import Share
 
 
 @attrs.frozen(eq=False)
@@ -34,12 +35,12 @@ class Answer:
 
     Args:
         number: the call's.
-        value: the answer, if `error` is None.
+        share: the call's part of a result, if `error` is None.
         error: why there is none.
     """
 
     number: int
-    value: Any = None
+    share: Share | None = None
     error: BaseException | None = None
 
 

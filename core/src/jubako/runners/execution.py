@@ -6,6 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument, JubakoError, RunnerFailed, WrongRowCount
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, join_arguments
@@ -49,13 +52,46 @@ def shut_down(runner: RunnerDefinition) -> None:
         ) from error
 
 
+@attrs.frozen(eq=False)
+class Share:
+    """What one call gets of a batch's result; the rows are taken out of it only where the caller is.
+
+    Args:
+        result: of the whole batch, shared by all its calls.
+        payload: the payload type of `result`; None if it is the call's answer as it stands.
+        start: the call's first row.
+        stop: the row after its last.
+        rows: of the whole result.
+        axis: along which rows are counted.
+        is_single: True for the answer to `run`, one row without the axis.
+    """
+
+    result: Any
+    payload: Payload | None = None
+    start: int = 0
+    stop: int = 0
+    rows: int = 0
+    axis: int = 0
+    is_single: bool = False
+
+    def take(self) -> Any:
+        """The call's answer; may share memory with the result."""
+        if self.payload is None:
+            return self.result
+        if self.is_single:
+            return self.payload.row(self.result, self.start, self.axis)
+        if self.stop - self.start == self.rows:
+            return self.result
+        return self.payload.cut(self.result, self.start, self.stop, self.axis)
+
+
 def run_calls(
     runner: RunnerDefinition, spec: MethodSpec, calls: Sequence[CallArguments], table: PayloadTable
-) -> tuple[list[Any], float]:
+) -> tuple[list[Share], float]:
     """Run calls of one `fit_key` as one batch.
 
     Returns:
-        The answer of each call, in order, and the seconds that the runner's own code took.
+        The share of each call in the result, in order, and the seconds that the runner's own code took.
 
     Raises:
         RunnerFailed: the runner raised; `WrongRowCount` if it returned another number of rows than it was given.
@@ -75,13 +111,13 @@ def run_calls(
         ) from error
     compute_s = time.perf_counter() - started_s
     if not spec.takes_batches:
-        return [result], compute_s
-    return _split_result(runner, spec, calls, result, table), compute_s
+        return [Share(result)], compute_s
+    return _share_result(runner, spec, calls, result, table), compute_s
 
 
-def _split_result(
+def _share_result(
     runner: RunnerDefinition, spec: MethodSpec, calls: Sequence[CallArguments], result: Any, table: PayloadTable
-) -> list[Any]:
+) -> list[Share]:
     axis = spec.signature.output_batch_axis
     expected = sum(call.rows for call in calls)
     payload = table.for_value(result)
@@ -98,14 +134,9 @@ def _split_result(
             f"runner {runner.name!r} returned {rows} rows from {spec.name!r} for {expected} rows of input.",
             do="return one row of result for each row of input; a SimpleRunner may return anything",
         )
-    answers = []
+    shares = []
     start = 0
     for call in calls:
-        if call.is_single:
-            answers.append(payload.row(result, start, axis))
-        elif len(calls) == 1:
-            answers.append(result)
-        else:
-            answers.append(payload.cut(result, start, start + call.rows, axis))
+        shares.append(Share(result, payload, start, start + call.rows, rows, axis, call.is_single))
         start += call.rows
-    return answers
+    return shares

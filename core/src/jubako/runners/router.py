@@ -109,5 +109,5 @@ class _InPlace:
                 quota = effective_resource_quota(self._runner, settings)
                 set_up(self._runner, place_on_cpu(quota, discover_machine(), 1)[0])
                 self._is_set_up = True
-            answers, _ = run_calls(self._runner, spec, [arguments], self._table)
-        return answers[0]
+            shares, _ = run_calls(self._runner, spec, [arguments], self._table)
+        return shares[0].take()
