@@ -115,6 +115,17 @@ def post(port: int, path: str, body: str, media_type: str = "text/plain", **head
         return response.status, response.read()
 
 
+def wait_until_refused(port: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.005)
+    raise AssertionError("connections are still accepted")
+
+
 class Asking(threading.Thread):
     """A request in a thread of its own."""
 
@@ -178,11 +189,7 @@ def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(sta
     asking = Asking(port, path, "0.6")
     server.wait_until_begun()
     server.process.send_signal(signal.SIGTERM)
-    end = time.monotonic() + PATIENCE_S
-    with pytest.raises(ConnectionRefusedError):
-        while time.monotonic() < end:
-            socket.create_connection(("127.0.0.1", port)).close()
-            time.sleep(0.005)
+    wait_until_refused(port)
     assert asking.answered() == (200, b"waited")
     assert server.ended() == 0
 
