@@ -322,6 +322,16 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     assert "opensesame" not in server.text
 
 
+def test_a_broken_plugin_is_told_of_and_serving_goes_on(start, site):
+    site.install_plugin("broken", "raise OSError('this plugin is broken')\n")
+    server = start("service:svc", JUBAKO_PLUGINS="broken", PYTHONPATH=str(site.folder))
+    port = server.wait_until_ready()
+    assert post(port, "/double", "1", "application/json") == (200, b"2")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert "plugin broken is failed" in server.text
+
+
 def test_a_configuration_file_can_be_named_by_the_environment(start, folder):
     (folder / "jubako.yaml").write_text("server:\n  http_server: carrier-pigeon\n")
     server = start("service:svc", JUBAKO_CONFIG=str(folder / "jubako.yaml"))
