@@ -13,6 +13,7 @@ from jubako.plugins import compose
 from jubako.runners import Runner
 from jubako.settings import load_settings
 from jubako.testing import BackendTests
+from jubako.workspace import current_workspace, open_workspace, using_workspace
 
 
 class TestInline(BackendTests):
@@ -59,6 +60,19 @@ async def test_each_runner_has_one_thread_for_set_up_and_for_every_batch(start):
     idents = {await first.async_run(number) for number in range(5)}
     assert idents == {first.set_up_in}
     assert first.set_up_in not in {second.set_up_in, threading.get_ident()}
+
+
+async def test_a_runner_is_set_up_in_the_workspace_of_the_one_who_starts_it(start, tmp_path):
+    class Reader(Threads):
+        def _setup(self):
+            self.workspace = current_workspace()
+
+    workspace = open_workspace(load_settings(overrides={"stores.home": str(tmp_path)}), compose(candidates=()))
+    runner = Reader()
+    with using_workspace(workspace):
+        await start(runner)
+    await runner.async_run(1)
+    assert runner.workspace is workspace
 
 
 async def test_stopping_closes_the_runner_and_ends_its_thread(start):

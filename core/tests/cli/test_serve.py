@@ -115,6 +115,17 @@ def post(port: int, path: str, body: str, media_type: str = "text/plain", **head
         return response.status, response.read()
 
 
+def wait_until_refused(port: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.005)
+    raise AssertionError("connections are still accepted")
+
+
 class Asking(threading.Thread):
     """A request in a thread of its own."""
 
@@ -178,11 +189,7 @@ def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(sta
     asking = Asking(port, path, "0.6")
     server.wait_until_begun()
     server.process.send_signal(signal.SIGTERM)
-    end = time.monotonic() + PATIENCE_S
-    with pytest.raises(ConnectionRefusedError):
-        while time.monotonic() < end:
-            socket.create_connection(("127.0.0.1", port)).close()
-            time.sleep(0.005)
+    wait_until_refused(port)
     assert asking.answered() == (200, b"waited")
     assert server.ended() == 0
 
@@ -313,6 +320,16 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
     assert "opensesame" not in server.text
+
+
+def test_a_broken_plugin_is_told_of_and_serving_goes_on(start, site):
+    site.install_plugin("broken", "raise OSError('this plugin is broken')\n")
+    server = start("service:svc", JUBAKO_PLUGINS="broken", PYTHONPATH=str(site.folder))
+    port = server.wait_until_ready()
+    assert post(port, "/double", "1", "application/json") == (200, b"2")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert "plugin broken is failed" in server.text
 
 
 def test_a_configuration_file_can_be_named_by_the_environment(start, folder):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -105,6 +106,17 @@ def test_what_is_no_array_is_refused_with_its_place(body, field):
 def test_lists_nested_deeper_than_an_array_can_be_are_refused():
     assert "nested 65 deep" in str(refusal(NumpyNdarray(), b"[" * 65 + b"1" + b"]" * 65))
     assert NumpyNdarray().decode(b"[" * 64 + b"1" + b"]" * 64, JSON).ndim == 64
+
+
+def test_a_mistake_far_behind_in_a_large_body_is_refused_in_little_time_and_memory():
+    body = b"[" + b"1," * 3_000_000 + b"[]]"
+    tracemalloc.start()
+    error = refusal(NumpyNdarray(), body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.field == "$"
+    # orjson's own list of the body takes 8 bytes an item, which tracemalloc counts too.
+    assert peak < 100 * 2**20
 
 
 def test_one_long_text_among_many_short_ones_takes_no_memory_for_all_of_them():

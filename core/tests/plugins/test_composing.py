@@ -92,7 +92,7 @@ def test_of_two_distributions_with_one_plugin_name_neither_is_imported_and_both_
     for distribution, other in [("toys-by-anna", "toys-by-ben"), ("toys-by-ben", "toys-by-anna")]:
         report = composed[distribution]
         assert report.status is PluginStatus.CONFLICT
-        assert report.reason == f"toys ({other} 1.0) has the same plugin name, so none of them was imported"
+        assert report.reason == f"its name is that of toys ({other} 1.0) too, so none of them was imported"
         assert report.remedy == (
             f"uninstall one of them, or disable one by its distribution: JUBAKO_DISABLE_PLUGINS={distribution}"
         )

@@ -283,3 +283,37 @@ async def test_random_bytes_are_refused_and_the_server_lives(site):
         raw = await site.send_raw(generator.bytes(300), eof=True)
         assert raw == b"" or raw.startswith(b"HTTP/1.1 4")
     assert (await site.ask("/livez")).status == 200
+
+
+async def test_clients_that_leave_at_any_moment_leave_nothing_behind(serve_service, caplog):
+    caplog.set_level("INFO")
+    svc = Service("deserted")
+
+    @svc.api(input=JSON(), output=JSON())
+    async def wait(_):
+        await asyncio.sleep(0.2)
+        return "x" * 500_000
+
+    site = await serve_service(svc)
+    before = len(asyncio.all_tasks())
+    request = (
+        b"POST /wait HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n[1]"
+    )
+    for moment in (0, 10, len(request) - 5, len(request) - 1, len(request)):
+        for abort in (True, False):
+            for _ in range(10):
+                _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+                writer.write(request[:moment])
+                await writer.drain()
+                if abort:
+                    writer.transport.abort()
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+    async with asyncio.timeout(10):
+        while 'in_progress{api="wait",service="deserted"} 0.0' not in (await site.ask("/metrics")).body.decode():
+            pass  # the last ones are being given up
+    site.stop.set()
+    await site.ended()
+    assert not caplog.records, "a connection had to be cut"
+    assert len(asyncio.all_tasks()) < before

@@ -165,7 +165,9 @@ async def test_headers_above_the_limit_are_refused(serve_app):
     assert answer.status == 431
 
 
-async def test_an_answer_before_a_long_body_was_read_leaves_nothing_behind(serve_app):
+async def test_an_answer_before_a_long_body_was_read_leaves_nothing_behind(serve_app, caplog):
+    caplog.set_level("INFO")
+
     async def app(scope, receive, send):
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
@@ -178,10 +180,9 @@ async def test_an_answer_before_a_long_body_was_read_leaves_nothing_behind(serve
         b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000, eof=True
     )
     assert raw.startswith(b"HTTP/1.1 413")
-    started = time.monotonic()
     site.stop.set()
     await site.ended()
-    assert time.monotonic() - started < 0.9
+    assert not caplog.records, "a connection had to be cut"
     assert len(asyncio.all_tasks()) < before
 
 

@@ -211,7 +211,7 @@ async def test_threads_that_timed_out_stay_counted_and_readiness_says_so(serve_s
         release.set()
     async with asyncio.timeout(5):
         while (await site.ask("/readyz")).status != 200:
-            await asyncio.sleep(0.01)
+            pass  # the threads return at any moment
     assert (await site.ask("/wait", b"x", content_type="text/plain")).body == b"x"
 
 

@@ -7,6 +7,7 @@ import pytest
 from jubako.errors import InvalidArgument
 from jubako.io import JSON, Text
 from jubako.runners import Runner, SimpleRunner
+from jubako.server.endpoints import PATHS
 from jubako.services import Service
 
 
@@ -235,3 +236,10 @@ def test_definitions_of_models_stand_in_the_documents_components():
     assert schemas[reference.rpartition("/")[2]]["properties"]["value"]["type"] == "integer"
     assert schemas[other.rpartition("/")[2]]["properties"]["value"]["type"] == "string"
     assert "$defs" not in str(document)
+
+
+def test_the_document_and_the_reserved_routes_know_every_path_of_the_server():
+    described = {path for path, item in Service("toy").openapi_doc()["paths"].items() if "get" in item}
+    assert described == set(PATHS) - {"/", "/docs.json"}
+    for path in PATHS:
+        assert "route" in refusal(name="fine", route=path)

@@ -66,7 +66,7 @@ def loaded_answers():
 def debris(home):
     """What is in the home beside the published versions and one record for each."""
     tags = jubako.models.list()
-    records = sorted(path.name.partition("-")[2] for path in (home / ".store/models/iris").iterdir())
+    records = sorted(path.name[30:] for path in (home / ".store/models/iris").iterdir())
     assert records == sorted(model.tag.version for model in tags)
     names = {path.name for path in (home / "models").iterdir()} | {path.name for path in home.iterdir()}
     return names - {"models", ".store", "iris"}
@@ -74,7 +74,7 @@ def debris(home):
 
 def moments_of(count):
     """All of them, unless there are very many: then as many as the time allows, evenly spread."""
-    return range(0, count, max(1, count // 50))
+    return range(0, count, max(1, count // 30))
 
 
 def test_a_save_killed_at_any_moment_leaves_the_old_state_or_the_new_one(writer, use_home, tmp_path):

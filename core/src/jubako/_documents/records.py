@@ -46,7 +46,7 @@ def structure(data: object, cls: type[_T], where: str, *, error: type[JubakoErro
         raise error(f"{where} cannot be used.", why=f"It holds {_describe(data)}, not a mapping of keys to values.")
     try:
         return _converter().structure(data, cls)
-    except (ClassValidationError, IterableValidationError) as mistake:
+    except (ClassValidationError, IterableValidationError, _Mistake) as mistake:
         raise error(f"{where} cannot be used.", why=" ".join(_explain(mistake, ""))) from mistake
 
 
@@ -78,6 +78,9 @@ def _record_hook(converter: cattrs.Converter, cls: Any) -> _Hook:
     def read_record(value: Any, kind: Any) -> Any:
         if not isinstance(value, Mapping):
             raise _WrongKind(value, dict)
+        for key in value:
+            if not isinstance(key, str):
+                raise _Mistake(f"unknown key {key!r}, which is not text")
         return read_fields(value, kind)
 
     return read_record
@@ -137,7 +140,11 @@ def _one_of(value: object, kind: Any) -> object:
     raise _WrongKind(value, kind)
 
 
-class _WrongKind(TypeError):
+class _Mistake(TypeError):
+    """A mistake whose text is ours."""
+
+
+class _WrongKind(_Mistake):
     """A value of another kind than the field's."""
 
     def __init__(self, value: object, kind: object) -> None:
@@ -189,6 +196,6 @@ def _sentence(mistake: BaseException) -> str:
         return f"the key {mistake.args[0]!r} is missing."
     if isinstance(mistake, JubakoError):
         return " ".join(part for part in (mistake.message, mistake.why, mistake.do and f"({mistake.do})") if part)
-    if isinstance(mistake, TypeError | AttributeError) and not isinstance(mistake, _WrongKind):
+    if isinstance(mistake, TypeError | AttributeError) and not isinstance(mistake, _Mistake):
         return "expected a mapping."
     return f"{mistake}."

@@ -15,6 +15,7 @@ from jubako.errors import BadInput, InvalidArgument, PayloadTooLarge
 _Array = np.ndarray[Any, Any]
 _EXPECTED = "nested lists of equal lengths, all numbers, all booleans or all text"
 _MAX_DIMENSIONS = 64
+_MAX_EXPLAINED = 100_000
 _JSON_TYPES = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "c": "number", "O": "object"}
 # Kinds of dtypes, from and to: conversions that can keep every value, and those that only numpy's own cast makes.
 _EXACT_KINDS = frozenset(
@@ -223,13 +224,25 @@ def _unequal(path: str, length: int, expected: int) -> BadInput:
 
 
 def _walk(value: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Every item of nested lists in order with its index; without recursion, for bodies may nest 1024 deep."""
-    waiting: list[tuple[tuple[int, ...], Any]] = [((), value)]
-    while waiting:
-        index, item = waiting.pop()
-        yield index, item
+    """Items of nested lists in order with their index, at most 100,000; an iterator for each level that is open.
+
+    A body can hold millions of items: a search without end, or a list of what waits, would be a gift to attackers.
+    """
+    yield (), value
+    index: list[int] = []
+    open_lists = [enumerate(value)] if isinstance(value, list) else []
+    for _ in range(_MAX_EXPLAINED):
+        if not open_lists:
+            return
+        position, item = next(open_lists[-1], (-1, None))
+        if position < 0:
+            open_lists.pop()
+            index = index[:-1]
+            continue
+        yield (*index, position), item
         if isinstance(item, list):
-            waiting.extend(((*index, position), item[position]) for position in reversed(range(len(item))))
+            index.append(position)
+            open_lists.append(enumerate(item))
 
 
 def _named(item: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,7 +30,9 @@ class ComputeThread:
         self._unfinished = 0
         self._on_room: list[Callable[[], None]] = []
         # A daemon: a model that never returns must not keep the process from exiting after its drain time.
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        # In a copy of the starter's context: the runner sets up with the workspace that is in force there.
+        work = contextvars.copy_context().run
+        self._thread = threading.Thread(target=work, args=(self._work,), name=name, daemon=True)
         self._thread.start()
 
     @property

@@ -108,7 +108,7 @@ def _name_conflict(candidate: Candidate, chosen: Sequence[Candidate]) -> PluginR
     return PluginReport(
         candidate,
         PluginStatus.CONFLICT,
-        f"{' and '.join(map(str, others))} has the same plugin name, so none of them was imported"
+        f"its name is that of {' and of '.join(map(str, others))} too, so none of them was imported"
         if BUILT_IN not in others
         else "the built-in plugin has this name",
         remedy,

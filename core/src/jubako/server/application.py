@@ -19,7 +19,6 @@ from jubako.errors import JubakoError
 from jubako.server.access_log import AccessLog
 from jubako.server.api_keys import ApiKeys
 from jubako.server.cors import Cors
-from jubako.server.disconnects import DisconnectWatch
 from jubako.server.endpoints import PATHS, make_endpoints
 from jubako.server.entrance import Entrance, RequestFinished
 from jubako.server.inference import InferenceRoutes, Workplace
@@ -27,6 +26,7 @@ from jubako.server.limits import HostCheck
 from jubako.server.log_lines import choose_format
 from jubako.server.metrics import ServiceMetrics
 from jubako.server.readiness import Readiness
+from jubako.server.request_watch import RequestWatch
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import Service
 from jubako.settings import ServerSettings
@@ -131,7 +131,7 @@ class Application:
         self._readiness.is_draining = True
 
     def _wrap(self, settings: ServerSettings) -> ASGIApp:
-        workplace = Workplace(settings, self._threads, self._decoders, DisconnectWatch())
+        workplace = Workplace(settings, self._threads, self._decoders, RequestWatch())
         apis = tuple(self._service.apis.values())
         labels = {path: path for path in PATHS} | {f"/{api.route}": api.name for api in apis}
         finished: list[RequestFinished] = []

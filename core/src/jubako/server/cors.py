@@ -65,7 +65,7 @@ class Cors:
         await self._app(scope, receive, add_and_send)
 
     def _origin_headers(self, origin: bytes) -> tuple[list[_Header], bool]:
-        """The headers for one origin, and whether it is allowed; caches must not mix origins up, hence `vary` for all."""
+        """The headers for one origin, and whether it is allowed; `vary` for all, for caches must not mix them up."""
         if self._allows_all:
             return [(b"vary", b"Origin"), (b"access-control-allow-origin", b"*")], True
         if origin in self._origins:

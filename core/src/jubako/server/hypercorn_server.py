@@ -97,7 +97,9 @@ class _Listener:
             await self._in_flight.cut(_CUT_GRACE_S)
         if self._connections:
             # Answers are written; clients that are slow to read them have the same second.
-            await asyncio.wait(list(self._connections), timeout=_CUT_GRACE_S)
+            _, open_still = await asyncio.wait(list(self._connections), timeout=_CUT_GRACE_S)
+            if open_still:
+                _logger.info("%d connections of clients that do not read are cut", len(open_still))
 
     def abort(self) -> None:
         """Close everything now."""

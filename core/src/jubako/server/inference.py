@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from typing import Any
 
 import attrs
@@ -17,10 +16,10 @@ from jubako.contracts.descriptor import EncodedBody
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
 from jubako.errors import InternalServerError
 from jubako.runners import call_deadline
-from jubako.server.disconnects import DisconnectWatch
 from jubako.server.exchange import CLIENT_LEFT, SCOPE_KEY, Exchange
 from jubako.server.limits import ClientLeft, read_body
 from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
+from jubako.server.request_watch import RequestWatch
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import InferenceAPI
 from jubako.settings import ServerSettings
@@ -44,13 +43,13 @@ class Workplace:
         settings: limits and timeouts.
         threads: where sync functions run.
         decoders: where large bodies are decoded.
-        disconnects: withdraws the work of clients that left.
+        watch: ends requests that are late, and those of clients that left.
     """
 
     settings: ServerSettings
     threads: ThreadPool
     decoders: ThreadPool
-    disconnects: DisconnectWatch
+    watch: RequestWatch
 
 
 class InferenceRoutes:
@@ -114,39 +113,30 @@ class InferenceRoute:
         settings = self._workplace.settings
         deadline_s = exchange.started_s + settings.timeout_s
         has_body = False
+        watched = self._workplace.watch.add(exchange.started_s + min(settings.body_timeout_s, settings.timeout_s))
         try:
-            # One timeout for both, moved when the body is there: a second one would cost another 5 µs.
-            async with asyncio.timeout(min(settings.body_timeout_s, settings.timeout_s)) as clock:
-                body = await read_body(receive, exchange.headers, settings.max_body_bytes, settings.max_body_chunks)
-                has_body = True
-                remaining_s = deadline_s - time.monotonic()
-                clock.reschedule(asyncio.get_running_loop().time() + remaining_s)
-                call_deadline.set(deadline_s)
-                return await self._call(exchange, body, receive)
-        except TimeoutError:
-            if not clock.expired():
-                raise  # the user's own
-            raise _Refused(_late(settings, has_body=has_body)) from None
-
-    async def _call(self, exchange: Exchange, body: bytes, receive: ASGIReceive) -> EncodedBody:
-        disconnects = self._workplace.disconnects
-        watched = disconnects.add(receive)
-        try:
-            value = await self._decode(body, exchange.headers.get(b"content-type", b"").decode("latin-1"))
-            accept = exchange.headers.get(b"accept", b"").decode("latin-1")
-            if self._is_async:
-                result = await self._api.func(value)
-                return self._encode(result, accept)
-            return await self._workplace.threads.run(self._call_in_thread, value, accept)
+            body = await read_body(receive, exchange.headers, settings.max_body_bytes, settings.max_body_chunks)
+            has_body = True
+            watched.watch_client(receive, deadline_s)
+            call_deadline.set(deadline_s)
+            return await self._call(exchange, body)
         except asyncio.CancelledError:
-            if not watched.has_left:
-                raise
-            watched.task.uncancel()
-            raise ClientLeft from None
+            if watched.verdict == "left":
+                raise ClientLeft from None
+            if watched.verdict == "late":
+                raise _Refused(_late(settings, has_body=has_body)) from None
+            raise
         except SystemExit as error:
             raise InternalServerError("The API's function exits the process.") from error
         finally:
-            disconnects.remove(watched)
+            self._workplace.watch.remove(watched)
+
+    async def _call(self, exchange: Exchange, body: bytes) -> EncodedBody:
+        value = await self._decode(body, exchange.headers.get(b"content-type", b"").decode("latin-1"))
+        accept = exchange.headers.get(b"accept", b"").decode("latin-1")
+        if self._is_async:
+            return self._encode(await self._api.func(value), accept)
+        return await self._workplace.threads.run(self._call_in_thread, value, accept)
 
     async def _decode(self, body: bytes, content_type: str) -> Any:
         descriptor = self._api.input

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from jubako.serving.logs import configure_logging
 from jubako.serving.signals import StopSignals, end_process_after
 from jubako.settings import ServerSettings, Settings
 from jubako.workspace import open_workspace, using_workspace
+
+_logger = logging.getLogger(__name__)
 
 # How long the process may take beyond the drain before it is ended from within.
 _OVERTIME_S = 5.0
@@ -45,6 +48,9 @@ def serve_target(text: str, *, settings: Settings, working_dir: Path, announce: 
     """
     configure_logging(settings.server.logging.format, sys.stderr, "api", 0)
     outer = open_workspace(settings)
+    for report in outer.composition.reports:
+        if report.status.is_fault:
+            _logger.warning("plugin %s is %s: %s", report.candidate.name, report.status, report.reason)
     http_server = outer.composition.resolve(
         outer.composition.find(HttpServerType, settings.server.http_server), "serve"
     )

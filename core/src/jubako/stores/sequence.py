@@ -1,9 +1,9 @@
 """`Sequence`: a local store's own facts about its versions: their order, and where each came from.
 
-One small file a version, `<number>-<version>`, written before the version is published. A record counts only while a
-version with the very manifest it names is published, so that a crash between the two steps, at a save or at a delete,
-leaves nothing that is wrong. Records that are lost cost the order only: versions without one come before all others, by
-creation time.
+One small file a version, `<number>-<draft>-<version>`, written before the version is published. A record counts only
+while a version with the very manifest it names is published, so that a crash between the two steps, at a save or at a
+delete, leaves nothing that is wrong. Records that are lost cost the order only: versions without one come before all
+others, by creation time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import attrs
 
 from jubako.stores.durability import sync_folder, write_durably
 
-_RECORD = re.compile(r"(\d{12})-(.+)")
+_RECORD = re.compile(r"(\d{12})-[0-9a-f]{16}-(.+)")
 _TRIES = 20
 
 
@@ -85,21 +85,15 @@ class Sequence:
             OSError: it cannot be written.
         """
         number = 1 + max((record.number for record in self._iterate(name)), default=0) if is_numbered else 0
-        record = Record(number, version, self._folder / name / f"{number:012d}-{version}")
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                record.path.parent.mkdir(parents=True, exist_ok=True)
-                # Written aside: a record has all of its content or does not exist.
-                aside = record.path.with_name(facts.draft)
-                write_durably(aside, json.dumps(attrs.asdict(facts)).encode())
-                aside.replace(record.path)
-                sync_folder(record.path.parent)
-            except FileNotFoundError:
-                # The folder of a name goes with its last version, perhaps just now.
-                if not tries_left:
-                    raise
-            else:
-                break
+        # The draft's random part keeps two writers of one version, who may take one number, apart.
+        record = Record(number, version, self._folder / name / f"{number:012d}-{facts.draft[-16:]}-{version}")
+        aside = record.path.with_name(facts.draft)
+        try:
+            _retrying(lambda: _put(record.path, aside, facts))
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            record.path.unlink(missing_ok=True)
+            raise
         return record
 
     def forget(self, name: str, version: str, manifest_sha256: str | None) -> None:
@@ -155,3 +149,19 @@ class Sequence:
     def _remove_empty(self, name: str) -> None:
         with contextlib.suppress(OSError):
             (self._folder / name).rmdir()
+
+
+def _put(path: Path, aside: Path, facts: Facts) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written aside: a record has all of its content or does not exist.
+    write_durably(aside, json.dumps(attrs.asdict(facts)).encode())
+    aside.replace(path)
+    sync_folder(path.parent)
+
+
+def _retrying(write: Callable[[], None]) -> None:
+    """Write again if the folder of the name went meanwhile: it goes with the last version of a name."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            return write()
+    return write()

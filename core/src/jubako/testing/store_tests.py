@@ -127,10 +127,12 @@ class StoreTests:
                 return False
             return True
 
+        self.save(store, "iris:v0")
         with ThreadPoolExecutor(8) as threads:
             won = list(threads.map(write, range(8)))
         assert sum(won) == 1
         assert (store.open(Tag("iris", "v1")) / "weights.bin").read_bytes() == b"%d" % won.index(True)
+        assert store.resolve(Tag("iris")) == Tag("iris", "v1")
 
     def test_many_writers_of_one_name_lose_no_version(self, store: Store) -> None:
         with ThreadPoolExecutor(8) as threads:

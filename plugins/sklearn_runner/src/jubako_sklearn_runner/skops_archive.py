@@ -21,7 +21,7 @@ import scipy.special
 from sklearn.utils import all_estimators
 
 from jubako.errors import InvalidManifest, ModelNotTrusted
-from jubako_sklearn_runner.skops_types import BIT_GENERATORS, NODES
+from jubako_sklearn_runner.skops_types import BIT_GENERATORS, LISTED, NODES
 
 # Protocol 2 is what skops 0.11 to 0.16 write. Older ones are read by older node classes, with older checks.
 PROTOCOL = 2
@@ -30,8 +30,12 @@ _SCHEMA = "schema.json"
 _MEMBER = re.compile(r"schema\.json|[0-9a-f-]{1,40}\.(npy|npz|bin)")
 
 
-def check_archive(path: Path) -> None:
+def check_archive(path: Path) -> list[str]:
     """Refuse an archive that holds more than a model of scikit-learn.
+
+    Returns:
+        The names on the fixed list that the archive uses: all that skops needs to trust besides its own defaults. skops
+        goes through them for every node, so that the whole list would double the time that loading takes.
 
     Raises:
         ModelNotTrusted: it names a type, function or kind of node that is not on the fixed list.
@@ -44,13 +48,15 @@ def check_archive(path: Path) -> None:
             why=f"Only protocol {PROTOCOL} is read.",
             do="save the model again",
         )
-    refused = sorted({_describe(node) for node in _nodes(schema) if not _is_allowed(node)})
+    nodes = list(_nodes(schema))
+    refused = sorted({_describe(node) for node in nodes if not _is_allowed(node)})
     if refused:
         raise ModelNotTrusted(
             f"{path.name} holds {', '.join(refused[:5])}{' and more' if len(refused) > 5 else ''}.",
             why="A model stored as skops holds types of scikit-learn's own only; this one was changed or made by hand.",
             do="get the model again from where it was trained, and save it with jubako.sklearn.save",
         )
+    return sorted({_qualified_name(node) for node in nodes} & LISTED)
 
 
 def _read_schema(path: Path) -> dict[str, Any]:

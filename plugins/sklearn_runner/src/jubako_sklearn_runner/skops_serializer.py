@@ -14,7 +14,6 @@ from jubako.errors import InvalidArgument, InvalidManifest, JubakoError, ModelNo
 from jubako_sklearn_runner.native_arrays import check_native_arrays
 from jubako_sklearn_runner.object_graph import first_difference
 from jubako_sklearn_runner.skops_archive import check_archive
-from jubako_sklearn_runner.skops_types import trusted_names
 
 _FILE = "model.skops"
 
@@ -23,7 +22,7 @@ class SkopsSerializer(Serializer):
     """Writes `model.skops`; a model that does not come back equal in every part is refused when it is saved.
 
     Three gates, one after the other, and no second try: our list over the archive (`skops_archive`), skops' own audit
-    with the same list, and the bounds of arrays that compiled code indexes with (`native_arrays`).
+    with names of that list, and the bounds of arrays that compiled code indexes with (`native_arrays`).
     """
 
     def can_dump(self, model: Any) -> bool:
@@ -60,9 +59,9 @@ class SkopsSerializer(Serializer):
             InvalidManifest: it is no skops archive, or damaged.
         """
         path = folder / _FILE
-        check_archive(path)
+        trusted = check_archive(path)
         try:
-            model = skops.io.load(path, trusted=trusted_names())
+            model = skops.io.load(path, trusted=trusted)
         except UntrustedTypesFoundException as error:
             raise ModelNotTrusted(
                 f"{_FILE} holds types that skops does not trust.", why=str(error)[:500], do="save the model again"
