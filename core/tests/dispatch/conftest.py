@@ -14,6 +14,7 @@ from jubako.dispatch.handle import MethodQueue, QueueHandle
 from jubako.dispatch.immediate import ImmediatePolicy
 from jubako.dispatch.isolation import IsolatedBatch
 from jubako.dispatch.lane import Lane
+from jubako.dispatch.observing import BatchObservers
 from jubako.errors import BatchTooLarge
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
@@ -55,11 +56,11 @@ def joined(shares):
 class Dispatch:
     """Both halves on the running loop, without a backend."""
 
-    def __init__(self, runner, options, *, policy=ImmediatePolicy, lanes=1, observers=()):
+    def __init__(self, runner, options, *, policy=ImmediatePolicy, lanes=1, observers=(), is_idempotent=True):
         table = PayloadTable(compose(candidates=()))
         loop = asyncio.get_running_loop()
         spec = runner.find_method("run", options)
-        self.queue = CallerQueue(runner.name, options)
+        self.queue = CallerQueue(runner.name, options, is_idempotent=is_idempotent, observers=BatchObservers(observers))
         self.threads = []
         self.lanes = []
         for number in range(lanes):
@@ -72,7 +73,6 @@ class Dispatch:
                 make_policy=policy,
                 compute=thread,
                 batch=IsolatedBatch(runner.name, lambda calls: run_calls(runner, spec, calls, table), joined),
-                observers=observers,
             )
             self.lanes.append(lane)
             self.queue.add_replica(lane.open_line)
@@ -111,8 +111,9 @@ async def make_dispatch(runner):
     """Makes both halves for `runner`; options are those of BatchOptions."""
     made = []
 
-    def make(*, policy=ImmediatePolicy, lanes=1, observers=(), **options):
-        made.append(Dispatch(runner, BatchOptions(**options), policy=policy, lanes=lanes, observers=observers))
+    def make(*, policy=ImmediatePolicy, lanes=1, observers=(), is_idempotent=True, **options):
+        halves = {"policy": policy, "lanes": lanes, "observers": observers, "is_idempotent": is_idempotent}
+        made.append(Dispatch(runner, BatchOptions(**options), **halves))
         return made[-1]
 
     yield make

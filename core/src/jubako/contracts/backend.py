@@ -19,6 +19,7 @@ class RunnerCall:
         kwargs: keyword arguments, as the caller gave them.
         is_single: True for `run` (one row without the batch axis), False for `run_batch`.
         deadline_s: on the clock of `time.monotonic()`, in seconds.
+        request_id: of the request that it is made for; empty outside a request.
     """
 
     method: str
@@ -26,6 +27,7 @@ class RunnerCall:
     kwargs: Mapping[str, Any]
     is_single: bool
     deadline_s: float
+    request_id: str = ""
 
 
 @attrs.frozen

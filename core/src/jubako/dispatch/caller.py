@@ -1,7 +1,7 @@
 """`CallerQueue`: the half of the dispatcher beside the caller, for one method of one runner.
 
 It keeps calls in order and within bounds, ends those whose deadline passes or whose caller leaves, chooses a replica,
-and sends what waits as soon as there is credit.
+and sends what waits as soon as there is credit. When a replica dies, it sends the calls it lost to another one.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from typing import Any, Protocol
 
 import attrs
 
+from jubako.contracts.backend import BatchRecord
+from jubako.dispatch.admission import Admission
 from jubako.dispatch.isolation import late
 from jubako.dispatch.messages import Answer, Line, OpenLine, SentCall
-from jubako.errors import DeadlineExceeded, ServiceUnavailable, TooManyRequests
+from jubako.dispatch.observing import BatchObservers
+from jubako.errors import JubakoError, RunnerFailed, ServiceUnavailable
 from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
 
 # What was refused for its expected cost cannot teach otherwise; so long after the last answer one call is let through.
 _PROBE_AFTER_S = 1.0
+# A replica says what it started before it computes it, but a full socket may keep that from us. A call that was lost
+# so often without having been started, as far as we know, is taken for one that was.
+_MAX_LOSSES = 3
+# How long a supervisor waits at most between two tries to start a replica.
+_RETRY_AFTER_S = 30.0
 
 
 class Waiter(Protocol):
@@ -47,6 +55,7 @@ class _Pending:
     waiter: Waiter
     replica: _Replica | None = None
     is_started: bool = False
+    losses: int = 0
 
 
 class CallerQueue:
@@ -55,11 +64,23 @@ class CallerQueue:
     Args:
         runner_name: for messages.
         options: bounds.
+        is_idempotent: False if a call that a dying replica may have computed must not be computed again.
+        observers: hear of the batches that calls of this queue were in.
     """
 
-    def __init__(self, runner_name: str, options: BatchOptions) -> None:
+    def __init__(
+        self,
+        runner_name: str,
+        options: BatchOptions,
+        *,
+        is_idempotent: bool = True,
+        observers: BatchObservers | None = None,
+    ) -> None:
         self._runner_name = runner_name
-        self._options = options
+        self._admission = Admission(runner_name, options)
+        self._is_idempotent = is_idempotent
+        self._observers = BatchObservers() if observers is None else observers
+        self._outage: str | None = None
         self._numbers = itertools.count()
         self._pending: dict[int, _Pending] = {}
         self._unsent: deque[_Pending] = deque()
@@ -80,39 +101,52 @@ class CallerQueue:
         return self._queued_rows
 
     def add_replica(self, open_line: OpenLine) -> None:
-        """Send calls to one more replica."""
+        """Send calls to one more replica, until its line is lost."""
         replica = _Replica(self)
         self._replicas.append(replica)
         replica.line = open_line(replica)
 
-    def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter) -> int:
+    def set_outage(self, reason: str | None) -> None:
+        """Say that no replica is being started any more, and why; None says that they are started again.
+
+        While that is so and no replica is left, every call is refused; those that wait are ended at once. Without it,
+        calls wait for a replica within their deadline.
+        """
+        self._outage = reason
+        self._end_without_replica()
+
+    def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, request_id: str = "") -> int:
         """Queue one call of at most the limit of rows.
 
         Args:
             arguments: the prepared call.
             deadline_s: on the clock of `time.monotonic()`.
             waiter: gets the answer or the error, exactly once, unless it is done before.
+            request_id: of the request that the call is made for.
 
         Returns:
             The call's number, for `withdraw`.
 
         Raises:
-            ServiceUnavailable: the queue is closed.
+            ServiceUnavailable: the queue is closed, or no replica serves and none is being started.
             TooManyRequests: the queue is full, or waiting would make the call late.
             DeadlineExceeded: the deadline passed, or is shorter than the model needs on an idle server.
         """
         now_s = time.monotonic()
         self._admit(arguments.rows, arguments.size_bytes, deadline_s - now_s, now_s)
-        return self._queue(arguments, deadline_s, waiter, now_s)
+        return self._queue(SentCall(next(self._numbers), arguments, deadline_s, now_s, request_id), waiter)
 
     def submit_together(
-        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter]
+        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], request_id: str = ""
     ) -> list[int]:
         """Queue the pieces of one large call, all or none; the arguments and errors are those of `submit`."""
         now_s = time.monotonic()
         rows = sum(piece.rows for piece in pieces)
         self._admit(rows, sum(piece.size_bytes for piece in pieces), deadline_s - now_s, now_s)
-        return [self._queue(piece, deadline_s, waiter, now_s) for piece, waiter in zip(pieces, waiters, strict=True)]
+        return [
+            self._queue(SentCall(next(self._numbers), piece, deadline_s, now_s, request_id), waiter)
+            for piece, waiter in zip(pieces, waiters, strict=True)
+        ]
 
     def withdraw(self, number: int) -> None:
         """Take a call back whose caller left; nothing happens if it was answered already."""
@@ -133,65 +167,33 @@ class CallerQueue:
         for replica in self._replicas:
             replica.line.close()
 
-    def _queue(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, now_s: float) -> int:
-        number = next(self._numbers)
-        pending = _Pending(SentCall(number, arguments, deadline_s, now_s), waiter)
-        self._pending[number] = pending
+    def _queue(self, call: SentCall, waiter: Waiter) -> int:
+        pending = _Pending(call, waiter)
+        self._pending[call.number] = pending
         self._idle.clear()
         self._unsent.append(pending)
-        self._queued_rows += arguments.rows
-        self._queued_bytes += arguments.size_bytes
-        self._expire_by(deadline_s, now_s)
+        self._queued_rows += call.arguments.rows
+        self._queued_bytes += call.arguments.size_bytes
+        self._expire_by(call.deadline_s, call.queued_s)
         self._flush_soon()
-        return number
+        return call.number
 
     def _admit(self, new_rows: int, new_bytes: int, remaining_s: float, now_s: float) -> None:
-        options = self._options
         if not self._is_open:
             raise ServiceUnavailable(f"runner {self._runner_name!r} takes no more calls: the server is stopping.")
+        if self._outage is not None and not self._replicas:
+            raise self._unavailable()
         if remaining_s <= 0:
             raise late(self._runner_name)
-        rows = self._queued_rows + new_rows
-        size_bytes = self._queued_bytes + new_bytes
-        # A call that is larger than the whole queue is taken when it is empty, or it could never be served.
-        if self._queued_rows and (rows > options.max_queue_rows or size_bytes > options.max_queue_bytes):
-            raise TooManyRequests(
-                f"the queue of runner {self._runner_name!r} is full: "
-                f"{self._queued_rows} rows, {self._queued_bytes} bytes.",
-                why=f"It takes {options.max_queue_rows} rows and {options.max_queue_bytes} bytes.",
-                do="try again later; the server's owner can raise runners.batching.max_queue_rows, or add replicas",
-                retry_after_s=max(1.0, self._expected_s(self._queued_rows)),
-            )
-        expected_s = self._expected_s(rows)
-        if expected_s <= remaining_s or self._is_probe_due(now_s):
-            return
-        needed_s = self._expected_s(new_rows)
-        if needed_s > remaining_s:
-            raise DeadlineExceeded(
-                f"a call of runner {self._runner_name!r} has {remaining_s:.3f} s left.",
-                why=f"The model needs about {needed_s:.3f} s.",
-                do="allow the call more time",
-            )
-        raise TooManyRequests(
-            f"a call of runner {self._runner_name!r} would be late: {self._queued_rows} rows wait before it.",
-            why=f"It would be answered in about {expected_s:.3f} s and has {remaining_s:.3f} s left.",
-            do="try again later, or allow the call more time",
-            retry_after_s=max(1.0, expected_s - remaining_s),
-        )
+        costs = [replica.line.cost for replica in self._replicas]
+        if self._queued_rows:
+            wait_s = self._admission.expected_s(self._queued_rows, costs)
+            self._admission.check_room(self._queued_rows, self._queued_bytes, new_rows, new_bytes, wait_s)
+        if not self._is_probe_due(now_s):
+            self._admission.check_time(self._queued_rows, new_rows, remaining_s, costs)
 
     def _is_probe_due(self, now_s: float) -> bool:
         return not self._pending and now_s - self._answered_s > _PROBE_AFTER_S
-
-    def _expected_s(self, rows: int) -> float:
-        costs = [replica.line.cost for replica in self._replicas if replica.line.cost.is_known]
-        if not costs:
-            return 0.0
-        full, rest = divmod(rows, self._options.max_batch_size)
-        seconds = min(
-            full * cost.estimate_s(self._options.max_batch_size) + (cost.estimate_s(rest) if rest else 0.0)
-            for cost in costs
-        )
-        return seconds if full == 0 else seconds / len(self._replicas)
 
     def _flush(self) -> None:
         self._is_flush_due = False
@@ -211,8 +213,8 @@ class CallerQueue:
         if len(self._replicas) == 1:
             best = self._replicas[0]
         else:
-            best = max(self._replicas, key=lambda replica: replica.credit_rows)
-        return best if best.credit_rows > 0 else None
+            best = max(self._replicas, key=lambda replica: replica.credit_rows, default=None)
+        return best if best is not None and best.credit_rows > 0 else None
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._answered_s = time.monotonic()
@@ -244,9 +246,70 @@ class CallerQueue:
         if pending.replica is not None:
             pending.replica.credit_rows += arguments.rows
 
+    def _lost(self, replica: _Replica, reason: str) -> None:
+        self._replicas.remove(replica)
+        requeued = []
+        for pending in [pending for pending in self._pending.values() if pending.replica is replica]:
+            pending.losses += 1
+            is_blamed = pending.is_started or pending.losses > _MAX_LOSSES
+            error = self._error_of_loss(pending, is_blamed, reason)
+            if error is not None:
+                self._end(pending, error)
+                continue
+            if pending.is_started:
+                pending.is_started = False
+                self._queued_rows += pending.call.arguments.rows
+                self._queued_bytes += pending.call.arguments.size_bytes
+            if is_blamed:
+                # Alone from now on: joined with others, it could take them along when it kills a second replica.
+                arguments = attrs.evolve(pending.call.arguments, fit_key=None)
+                pending.call = attrs.evolve(pending.call, tries=pending.call.tries + 1, arguments=arguments)
+            pending.replica = None
+            requeued.append(pending)
+        self._unsent.extendleft(reversed(requeued))
+        self._note_idle()
+        self._flush_soon()
+        self._end_without_replica()
+
+    def _error_of_loss(self, pending: _Pending, is_blamed: bool, reason: str) -> JubakoError | None:
+        if not self._is_idempotent:
+            return ServiceUnavailable(
+                f"the replica of runner {self._runner_name!r} that had the call is gone: {reason}.",
+                why="The runner is declared not idempotent, so the call is not tried again.",
+                do="find out whether it took effect, then try again",
+            )
+        if is_blamed and pending.call.tries > 0:
+            return RunnerFailed(
+                f"two replicas of runner {self._runner_name!r} died while they computed the call: {reason}.",
+                why="The second one computed nothing else.",
+                do="look for what the input does to the model; the log has how the replicas ended",
+            )
+        return None
+
+    def _end_without_replica(self) -> None:
+        if self._outage is not None and not self._replicas:
+            for pending in list(self._unsent):
+                self._end(pending, self._unavailable())
+            self._unsent.clear()
+            self._note_idle()
+
+    def _unavailable(self) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            f"no replica of runner {self._runner_name!r} can be started.",
+            why=self._outage or "",
+            do="try again later; the server's log has how they ended",
+            retry_after_s=_RETRY_AFTER_S,
+        )
+
+    def _end(self, pending: _Pending, error: BaseException) -> None:
+        del self._pending[pending.call.number]
+        self._mark_started(pending)
+        if not pending.waiter.done():
+            pending.waiter.set_exception(error)
+
     def _flush_soon(self) -> None:
         # All calls of one turn of the loop leave together, so that a burst is one frame and one batch.
-        if self._unsent and not self._is_flush_due:
+        if self._unsent and self._replicas and not self._is_flush_due:
             self._is_flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -297,6 +360,14 @@ class _Replica:
     def started(self, numbers: Sequence[int]) -> None:
         """See `Receiver`."""
         self._queue._started(numbers)
+
+    def batch_returned(self, record: BatchRecord) -> None:
+        """See `Receiver`."""
+        self._queue._observers.batch_returned(record)
+
+    def lost(self, reason: str) -> None:
+        """See `Receiver`."""
+        self._queue._lost(self, reason)
 
 
 def _settle(waiter: Waiter, answer: Answer) -> None:

@@ -28,6 +28,7 @@ class ComputeThread:
         self._loop = loop
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._unfinished = 0
+        self._is_alone = False
         self._on_room: list[Callable[[], None]] = []
         # A daemon: a model that never returns must not keep the process from exiting after its drain time.
         # In a copy of the starter's context: the runner sets up with the workspace that is in force there.
@@ -37,16 +38,28 @@ class ComputeThread:
 
     @property
     def has_room(self) -> bool:
-        """True if a batch that is submitted now runs at once or next."""
-        return self._unfinished < _DEPTH
+        """True if a batch that is submitted now runs at once or next; never while a batch runs that must be alone."""
+        return self._unfinished < _DEPTH and not self._is_alone
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing that was submitted is unfinished."""
+        return self._unfinished == 0
 
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the loop each time a job has ended."""
         self._on_room.append(callback)
 
-    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Run `work`, which must not raise, and then `done` with its result on the loop; called on the loop."""
+    def submit(self, work: Callable[[], Any], done: Callable[[Any], None], *, is_alone: bool = False) -> None:
+        """Run `work`, which must not raise, and then `done` with its result on the loop; called on the loop.
+
+        Args:
+            work: what is run.
+            done: gets its result.
+            is_alone: True if there is no room for anything else until it has ended.
+        """
         self._unfinished += 1
+        self._is_alone = is_alone
 
         def job() -> None:
             result = work()
@@ -87,6 +100,7 @@ class ComputeThread:
 
     def _finish(self, done: Callable[[Any], None], result: Any) -> None:
         self._unfinished -= 1
+        self._is_alone = False
         done(result)
         for callback in self._on_room:
             callback()

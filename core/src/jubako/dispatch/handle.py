@@ -15,6 +15,7 @@ import attrs
 from jubako.contracts.backend import RunnerCall, RunnerHandle
 from jubako.dispatch.caller import CallerQueue, Waiter
 from jubako.dispatch.isolation import late
+from jubako.dispatch.messages import SentCall
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, cut_arguments, prepare_arguments
 from jubako.runners.methods import MethodSpec
@@ -25,7 +26,7 @@ _log = logging.getLogger("jubako.dispatch")
 # The queue ends every call at its deadline; a thread that waits longer than this beyond it has lost its loop.
 _GRACE_S = 5.0
 
-RunPastQueue = Callable[[MethodSpec, CallArguments, float], "concurrent.futures.Future[Any]"]
+RunPastQueue = Callable[[MethodSpec, SentCall], "concurrent.futures.Future[Any]"]
 
 
 @attrs.frozen(eq=False)
@@ -76,8 +77,8 @@ class QueueHandle(RunnerHandle):
         method = self._methods[call.method]
         arguments = prepare_arguments(call, method.spec, self._table)
         if asyncio.get_running_loop() is self._loop:
-            return await self._call_here(method, arguments, call.deadline_s)
-        future = asyncio.run_coroutine_threadsafe(self._call_here(method, arguments, call.deadline_s), self._loop)
+            return await self._call_here(method, arguments, call)
+        future = asyncio.run_coroutine_threadsafe(self._call_here(method, arguments, call), self._loop)
         return await asyncio.wrap_future(future)
 
     def call_blocking(self, call: RunnerCall) -> Any:
@@ -89,19 +90,21 @@ class QueueHandle(RunnerHandle):
         if self._is_on_serving_thread():
             self._warn_of_blocking()
             grace_s = 0.0
-            waiter = self._run_past_queue(method.spec, arguments, call.deadline_s)
+            waiter = self._run_past_queue(
+                method.spec, SentCall(0, arguments, call.deadline_s, time.monotonic(), call.request_id)
+            )
         else:
             waiter = concurrent.futures.Future()
-            self._loop.call_soon_threadsafe(self._submit, method, arguments, call.deadline_s, waiter)
+            self._loop.call_soon_threadsafe(self._submit, method, arguments, call, waiter)
         try:
             return waiter.result(max(0.0, call.deadline_s - time.monotonic()) + grace_s)
         except concurrent.futures.TimeoutError:
             waiter.cancel()
             raise late(self._runner_name) from None
 
-    async def _call_here(self, method: MethodQueue, arguments: CallArguments, deadline_s: float) -> Any:
+    async def _call_here(self, method: MethodQueue, arguments: CallArguments, call: RunnerCall) -> Any:
         future: asyncio.Future[Any] = self._loop.create_future()
-        numbers = self._submit_pieces(method, arguments, deadline_s, future)
+        numbers = self._submit_pieces(method, arguments, call, future)
         try:
             return await future
         except asyncio.CancelledError:
@@ -109,22 +112,22 @@ class QueueHandle(RunnerHandle):
                 method.queue.withdraw(number)
             raise
 
-    def _submit(self, method: MethodQueue, arguments: CallArguments, deadline_s: float, waiter: Waiter) -> None:
+    def _submit(self, method: MethodQueue, arguments: CallArguments, call: RunnerCall, waiter: Waiter) -> None:
         try:
-            self._submit_pieces(method, arguments, deadline_s, waiter)
+            self._submit_pieces(method, arguments, call, waiter)
         except Exception as error:  # noqa: BLE001  # raised again in the thread that waits
             waiter.set_exception(error)
 
     def _submit_pieces(
-        self, method: MethodQueue, arguments: CallArguments, deadline_s: float, waiter: Waiter
+        self, method: MethodQueue, arguments: CallArguments, call: RunnerCall, waiter: Waiter
     ) -> list[int]:
         piece_rows = self._piece_rows(arguments)
         if arguments.rows <= piece_rows:
-            return [method.queue.submit(arguments, deadline_s, waiter)]
-        return self._submit_cut(method, arguments, piece_rows, deadline_s, waiter)
+            return [method.queue.submit(arguments, call.deadline_s, waiter, call.request_id)]
+        return self._submit_cut(method, arguments, piece_rows, call, waiter)
 
     def _submit_cut(
-        self, method: MethodQueue, arguments: CallArguments, piece_rows: int, deadline_s: float, waiter: Waiter
+        self, method: MethodQueue, arguments: CallArguments, piece_rows: int, call: RunnerCall, waiter: Waiter
     ) -> list[int]:
         starts = range(0, arguments.rows, piece_rows)
         signature = method.spec.signature
@@ -135,7 +138,7 @@ class QueueHandle(RunnerHandle):
             for start in starts
         ]
         gathering.numbers = method.queue.submit_together(
-            pieces, deadline_s, [gathering.piece(index) for index in range(len(pieces))]
+            pieces, call.deadline_s, [gathering.piece(index) for index in range(len(pieces))], call.request_id
         )
         return gathering.numbers
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import attrs
 
-from jubako.contracts.backend import BatchRecord, DispatchObserver
+from jubako.contracts.backend import BatchRecord
 from jubako.contracts.batch_policy import BatchPolicy, CostModel, QueueView
 from jubako.dispatch.compute import ComputeThread
 from jubako.dispatch.cost import LearnedCost
@@ -45,6 +45,11 @@ class _Group:
     rows: int = 0
     size_bytes: int = 0
 
+    @property
+    def must_be_alone(self) -> bool:
+        """True for a call that a replica died of, perhaps: nothing else may be computed beside it."""
+        return self.calls[0].call.tries > 0
+
 
 class Lane:
     """Forms batches for one method; lives on one event loop and is safe on that loop only.
@@ -56,7 +61,6 @@ class Lane:
         make_policy: makes the policy from the options and the cost model.
         compute: the replica's thread, shared by the lanes of all methods.
         batch: what runs a batch in that thread.
-        observers: hear of every batch.
     """
 
     def __init__(
@@ -68,7 +72,6 @@ class Lane:
         make_policy: Callable[[BatchOptions, CostModel], BatchPolicy],
         compute: ComputeThread,
         batch: IsolatedBatch,
-        observers: Sequence[DispatchObserver] = (),
     ) -> None:
         self.cost = LearnedCost()
         self._runner_name = runner_name
@@ -77,7 +80,6 @@ class Lane:
         self._limit_rows = options.max_batch_size
         self._policy = make_policy(options, self.cost)
         self._compute = compute
-        self._observers = list(observers)
         self._batch = batch
         self._order: deque[_Waiting] = deque()
         self._groups: dict[Hashable, _Group] = {}
@@ -85,6 +87,11 @@ class Lane:
         self._running = 0
         self._timer: asyncio.TimerHandle | None = None
         compute.when_room(self.pump)
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing waits and nothing runs."""
+        return not self._groups and not self._running
 
     @property
     def limit_rows(self) -> int:
@@ -128,7 +135,7 @@ class Lane:
             self._timer = None
         while self._compute.has_room:
             group = self._oldest_group()
-            if group is None:
+            if group is None or (group.must_be_alone and not self._compute.is_idle):
                 return
             now_s = time.monotonic()
             decision = self._policy.decide(self._view(group), now_s)
@@ -198,15 +205,16 @@ class Lane:
         self._policy.batch_sent(rows, now_s)
         calls = [waiting.call for waiting in batch]
         limit_rows = self._limit_rows
-        self._compute.submit(
-            lambda: self._batch.run(calls, limit_rows, lambda position: batch[position].is_dropped),
-            lambda outcome: self._returned(batch, rows, queue_s, outcome),
-        )
         started: dict[_LaneLine, list[int]] = {}
         for waiting in batch:
             started.setdefault(waiting.line, []).append(waiting.call.number)
         for line, numbers in started.items():
             line.receiver.started(numbers)
+        self._compute.submit(
+            lambda: self._batch.run(calls, limit_rows, lambda position: batch[position].is_dropped),
+            lambda outcome: self._returned(batch, rows, queue_s, outcome),
+            is_alone=calls[0].tries > 0,
+        )
 
     def _returned(self, batch: list[_Waiting], rows: int, queue_s: tuple[float, ...], outcome: BatchOutcome) -> None:
         self._running -= 1
@@ -220,7 +228,7 @@ class Lane:
             )  # fmt: skip
         self._policy.batch_returned(rows, outcome.compute_s, self._waiting_rows, time.monotonic())
         self._answer(batch, outcome)
-        self._observe(
+        batch[0].line.receiver.batch_returned(
             BatchRecord(
                 self._runner_name, self._method, rows, len(batch), queue_s, outcome.compute_s,
                 is_ok=all(answer.error is None for answer in outcome.answers.values()),
@@ -236,15 +244,6 @@ class Lane:
                 by_line.setdefault(waiting.line, []).append(answer)
         for line, answers in by_line.items():
             line.receiver.answered(answers)
-
-    def _observe(self, record: BatchRecord) -> None:
-        for observer in list(self._observers):
-            try:
-                observer.batch_returned(record)
-            # Foreign code: an observer that fails is named, and must not cost an answer.
-            except Exception:  # noqa: BLE001  # foreign code, named in the log
-                _log.exception("observer %r raised and is not told of batches any more", observer)
-                self._observers.remove(observer)
 
 
 class _LaneLine:

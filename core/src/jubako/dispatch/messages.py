@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from jubako.contracts.backend import BatchRecord
 from jubako.contracts.batch_policy import CostModel
 from jubako.runners.arguments import CallArguments
 from jubako.runners.execution import Share
@@ -21,12 +22,17 @@ class SentCall:
         arguments: at most the limit of rows.
         deadline_s: on the clock of `time.monotonic()`, in seconds.
         queued_s: when the caller's side took it, on the same clock.
+        request_id: of the request that it was made for; empty outside a request.
+        tries: replicas that died while they computed it. After the first such death a call is computed alone, with
+            nothing beside it, so that only the call that kills replicas is blamed for it.
     """
 
     number: int
     arguments: CallArguments
     deadline_s: float
     queued_s: float
+    request_id: str = ""
+    tries: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -54,7 +60,16 @@ class Receiver(Protocol):
         """Take leave to send so many rows more."""
 
     def started(self, numbers: Sequence[int]) -> None:
-        """Learn that calls were taken into a batch; the credit for their rows is renewed by that."""
+        """Learn that calls were taken into a batch; the credit for their rows is renewed by that.
+
+        Said before the batch is computed: what dies with the replica later is what was started.
+        """
+
+    def batch_returned(self, record: BatchRecord) -> None:
+        """Hear of one batch; of each batch one receiver hears, that of its oldest call."""
+
+    def lost(self, reason: str) -> None:
+        """Learn that the replica is gone, and with it the line; calls without an answer get none any more."""
 
 
 class Line(Protocol):

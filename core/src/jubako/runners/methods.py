@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from jubako.contracts.backend import RunnerCall
-from jubako.runners.deadline import call_deadline
+from jubako.runners.deadline import call_deadline, call_request_id
 from jubako.values.signature import Signature
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ class RunnerMethod:
         deadline_s = call_deadline.get()
         if deadline_s is None:
             deadline_s = time.monotonic() + self._router.default_timeout_s
-        return RunnerCall(self.name, args, kwargs, is_single, deadline_s)
+        return RunnerCall(self.name, args, kwargs, is_single, deadline_s, call_request_id.get())

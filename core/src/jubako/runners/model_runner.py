@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jubako.models
 from jubako.contracts.store import Store
@@ -25,6 +26,9 @@ class ModelRunner(Runner):
     Attributes:
         tag: exact.
         model: the stored version, with `info`, `path_of` and `custom_objects`.
+        load_arguments: what `load_runner` of the model's runner type was given besides tag, name and store, JSON-like,
+            so that a replica can be given the same without the user's module; None if the runner was made in another
+            way. Filled in by `load_runner`.
 
     Raises:
         NotFound: there is no such model.
@@ -34,6 +38,7 @@ class ModelRunner(Runner):
         self.model: Model = jubako.models.get(tag, _model_store=_model_store)
         self.tag: Tag = self.model.tag
         self.model_store = _model_store
+        self.load_arguments: Mapping[str, Any] | None = None
         super().__init__(name)
 
     @property
