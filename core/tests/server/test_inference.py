@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
+from jubako._origins import current_origin
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.errors import BadInput, InvalidArgument, JubakoError, NotFound, ServiceUnavailable
 from jubako.io import JSON, NumpyNdarray, Text
 from jubako.runners import Runner, call_deadline
-from jubako.server.exchange import current_request_id
 from jubako.services import Service
 
 
@@ -221,7 +221,7 @@ async def test_user_code_sees_deadline_and_request_id(serve_service, kind):
 
     def look(_):
         remaining_s = call_deadline.get() - time.monotonic()
-        return [round(remaining_s), current_request_id.get()]
+        return [round(remaining_s), current_origin().request_id]
 
     async def look_async(_):
         return look(_)

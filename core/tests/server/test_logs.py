@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
+from jubako._origins import Origin, current_origins
 from jubako.server.access_log import AccessLog
-from jubako.server.exchange import Exchange, current_request_id
+from jubako.server.exchange import Exchange
 from jubako.server.log_lines import LineFormatter, choose_format, clean
 
 
@@ -52,7 +53,7 @@ async def test_an_access_line_in_json_has_all_fields():
 
 async def test_an_access_line_in_text_reads_in_one_line():
     line = await written("text", an_exchange())
-    assert line.partition("Z ")[2] == "POST /predict 200 12.346ms 17B 10.0.0.7 id=abc-1\n"
+    assert line.partition("Z ")[2] == "api/0 POST /predict 200 12.346ms 17B 10.0.0.7 id=abc-1\n"
 
 
 @pytest.mark.parametrize("line_format", ["text", "json"])
@@ -123,11 +124,11 @@ def record(message: str, *arguments: object, error: bool = False) -> logging.Log
 
 
 def test_a_record_in_json_is_one_line_with_role_slot_and_request_id():
-    token = current_request_id.set("abc")
+    token = current_origins.set((Origin("abc"),))
     try:
         line = LineFormatter("json", "api", 3).format(record("it %s\nbroke", "really", error=True))
     finally:
-        current_request_id.reset(token)
+        current_origins.reset(token)
     assert "\n" not in line
     fields = json.loads(line)
     assert fields["message"] == "it really\\nbroke"

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import attrs
 
+from jubako._origins import NO_REQUEST, Origin
+
 
 @attrs.frozen
 class RunnerCall:
@@ -19,7 +21,7 @@ class RunnerCall:
         kwargs: keyword arguments, as the caller gave them.
         is_single: True for `run` (one row without the batch axis), False for `run_batch`.
         deadline_s: on the clock of `time.monotonic()`, in seconds.
-        request_id: of the request that it is made for; empty outside a request.
+        origin: the request that it is made for.
     """
 
     method: str
@@ -27,7 +29,7 @@ class RunnerCall:
     kwargs: Mapping[str, Any]
     is_single: bool
     deadline_s: float
-    request_id: str = ""
+    origin: Origin = NO_REQUEST
 
 
 @attrs.frozen
@@ -57,6 +59,7 @@ class BatchRecord:
         queue_s: seconds that each call waited between being queued and being taken up, in order.
         compute_s: seconds in the runner's own code.
         is_ok: False if the runner raised.
+        waiting_rows: rows that waited at the replica for this method when the batch was taken up, its own included.
     """
 
     runner: str
@@ -66,6 +69,7 @@ class BatchRecord:
     queue_s: tuple[float, ...]
     compute_s: float
     is_ok: bool
+    waiting_rows: int = 0
 
 
 class DispatchObserver(Protocol):

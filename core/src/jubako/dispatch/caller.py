@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from jubako._origins import NO_REQUEST, Origin
 from jubako.contracts.backend import BatchRecord
 from jubako.dispatch.admission import Admission
 from jubako.dispatch.isolation import late
@@ -115,14 +116,14 @@ class CallerQueue:
         self._outage = reason
         self._end_without_replica()
 
-    def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, request_id: str = "") -> int:
+    def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, origin: Origin = NO_REQUEST) -> int:
         """Queue one call of at most the limit of rows.
 
         Args:
             arguments: the prepared call.
             deadline_s: on the clock of `time.monotonic()`.
             waiter: gets the answer or the error, exactly once, unless it is done before.
-            request_id: of the request that the call is made for.
+            origin: the request that the call is made for.
 
         Returns:
             The call's number, for `withdraw`.
@@ -134,17 +135,17 @@ class CallerQueue:
         """
         now_s = time.monotonic()
         self._admit(arguments.rows, arguments.size_bytes, deadline_s - now_s, now_s)
-        return self._queue(SentCall(next(self._numbers), arguments, deadline_s, now_s, request_id), waiter)
+        return self._queue(SentCall(next(self._numbers), arguments, deadline_s, now_s, origin), waiter)
 
     def submit_together(
-        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], request_id: str = ""
+        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], origin: Origin = NO_REQUEST
     ) -> list[int]:
         """Queue the pieces of one large call, all or none; the arguments and errors are those of `submit`."""
         now_s = time.monotonic()
         rows = sum(piece.rows for piece in pieces)
         self._admit(rows, sum(piece.size_bytes for piece in pieces), deadline_s - now_s, now_s)
         return [
-            self._queue(SentCall(next(self._numbers), piece, deadline_s, now_s, request_id), waiter)
+            self._queue(SentCall(next(self._numbers), piece, deadline_s, now_s, origin), waiter)
             for piece, waiter in zip(pieces, waiters, strict=True)
         ]
 

@@ -91,7 +91,7 @@ class QueueHandle(RunnerHandle):
             self._warn_of_blocking()
             grace_s = 0.0
             waiter = self._run_past_queue(
-                method.spec, SentCall(0, arguments, call.deadline_s, time.monotonic(), call.request_id)
+                method.spec, SentCall(0, arguments, call.deadline_s, time.monotonic(), call.origin)
             )
         else:
             waiter = concurrent.futures.Future()
@@ -123,7 +123,7 @@ class QueueHandle(RunnerHandle):
     ) -> list[int]:
         piece_rows = self._piece_rows(arguments)
         if arguments.rows <= piece_rows:
-            return [method.queue.submit(arguments, call.deadline_s, waiter, call.request_id)]
+            return [method.queue.submit(arguments, call.deadline_s, waiter, call.origin)]
         return self._submit_cut(method, arguments, piece_rows, call, waiter)
 
     def _submit_cut(
@@ -138,7 +138,7 @@ class QueueHandle(RunnerHandle):
             for start in starts
         ]
         gathering.numbers = method.queue.submit_together(
-            pieces, call.deadline_s, [gathering.piece(index) for index in range(len(pieces))], call.request_id
+            pieces, call.deadline_s, [gathering.piece(index) for index in range(len(pieces))], call.origin
         )
         return gathering.numbers
 

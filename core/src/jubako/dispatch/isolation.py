@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 import attrs
 
+from jubako._origins import current_origins
 from jubako.dispatch.messages import Answer, SentCall
 from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed
 from jubako.runners.arguments import CallArguments, cut_arguments
 from jubako.runners.execution import Share
+
+_log = logging.getLogger("jubako.dispatch")
 
 Compute = Callable[[Sequence[CallArguments]], tuple[list[Share], float]]
 Join = Callable[[Sequence[Share]], Share]
@@ -82,6 +86,8 @@ class IsolatedBatch:
         wanted = self._without_late([item for item in items if not is_dropped(item.position)], outcome)
         if not wanted:
             return
+        # For what the runner itself logs, and for what is logged of it here.
+        token = current_origins.set(tuple([item.call.origin for item in wanted if item.call.origin.request_id]))
         started_s = time.perf_counter()
         try:
             shares, compute_s = self.compute([item.call.arguments for item in wanted])
@@ -92,6 +98,7 @@ class IsolatedBatch:
         # Not Exception only: nothing that foreign code raises may end the thread that computes for everybody.
         except BaseException as error:  # noqa: BLE001  # answered to the callers whose batch it was
             outcome.compute_s += time.perf_counter() - started_s
+            self._log_failure(error, wanted, outcome)
             outcome.is_clean = False
             if len(wanted) > 1 and self.is_idempotent:
                 self._run_halves(wanted, is_dropped, outcome)
@@ -102,6 +109,22 @@ class IsolatedBatch:
             outcome.compute_s += compute_s
             for item, share in zip(wanted, shares, strict=True):
                 outcome.answers[item.key] = Answer(item.call.number, share)
+        finally:
+            current_origins.reset(token)
+
+    def _log_failure(self, error: BaseException, items: list[_Item], outcome: BatchOutcome) -> None:
+        """Say here, beside the model, what failed and for which requests; callers far away get no traceback.
+
+        A batch that is split is told of once, and every call that fails in the end with its traceback. What a client
+        did wrong is told to the client alone.
+        """
+        if isinstance(error, JubakoError) and error.error_code < 500:
+            return
+        rows = sum(item.call.arguments.rows for item in items)
+        if len(items) == 1 or not self.is_idempotent:
+            _log.error("runner %r failed with a batch of %d rows", self.runner_name, rows, exc_info=error)
+        elif outcome.is_clean:
+            _log.warning("runner %r failed with a batch of %d rows, which is split: %s", self.runner_name, rows, error)
 
     def _without_late(self, items: list[_Item], outcome: BatchOutcome) -> list[_Item]:
         now_s = time.monotonic()

@@ -201,6 +201,7 @@ class Lane:
     def _send(self, batch: list[_Waiting], now_s: float) -> None:
         rows = sum(waiting.call.arguments.rows for waiting in batch)
         queue_s = tuple(now_s - waiting.call.queued_s for waiting in batch)
+        waiting_rows = rows + self._waiting_rows
         self._running += 1
         self._policy.batch_sent(rows, now_s)
         calls = [waiting.call for waiting in batch]
@@ -212,11 +213,13 @@ class Lane:
             line.receiver.started(numbers)
         self._compute.submit(
             lambda: self._batch.run(calls, limit_rows, lambda position: batch[position].is_dropped),
-            lambda outcome: self._returned(batch, rows, queue_s, outcome),
+            lambda outcome: self._returned(batch, rows, queue_s, waiting_rows, outcome),
             is_alone=calls[0].tries > 0,
         )
 
-    def _returned(self, batch: list[_Waiting], rows: int, queue_s: tuple[float, ...], outcome: BatchOutcome) -> None:
+    def _returned(
+        self, batch: list[_Waiting], rows: int, queue_s: tuple[float, ...], waiting_rows: int, outcome: BatchOutcome
+    ) -> None:
         self._running -= 1
         if outcome.is_clean and outcome.answers:
             self.cost.learn(max(1, rows), outcome.compute_s)
@@ -232,6 +235,7 @@ class Lane:
             BatchRecord(
                 self._runner_name, self._method, rows, len(batch), queue_s, outcome.compute_s,
                 is_ok=all(answer.error is None for answer in outcome.answers.values()),
+                waiting_rows=waiting_rows,
             )
         )  # fmt: skip
 

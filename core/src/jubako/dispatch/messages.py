@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from jubako._origins import NO_REQUEST, Origin
 from jubako.contracts.backend import BatchRecord
 from jubako.contracts.batch_policy import CostModel
 from jubako.runners.arguments import CallArguments
@@ -22,7 +23,7 @@ class SentCall:
         arguments: at most the limit of rows.
         deadline_s: on the clock of `time.monotonic()`, in seconds.
         queued_s: when the caller's side took it, on the same clock.
-        request_id: of the request that it was made for; empty outside a request.
+        origin: the request that it was made for.
         tries: replicas that died while they computed it. After the first such death a call is computed alone, with
             nothing beside it, so that only the call that kills replicas is blamed for it.
     """
@@ -31,7 +32,7 @@ class SentCall:
     arguments: CallArguments
     deadline_s: float
     queued_s: float
-    request_id: str = ""
+    origin: Origin = NO_REQUEST
     tries: int = 0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jubako.runners.deadline import call_deadline, call_request_id
+from jubako.runners.deadline import call_deadline
 from jubako.runners.methods import RunnerMethod, batch_method
 from jubako.runners.model_runner import ModelRunner
 from jubako.runners.runner import Runner, SimpleRunner
 
-__all__ = ["ModelRunner", "Runner", "RunnerMethod", "SimpleRunner", "batch_method", "call_deadline", "call_request_id"]
+__all__ = ["ModelRunner", "Runner", "RunnerMethod", "SimpleRunner", "batch_method", "call_deadline"]

@@ -1,4 +1,4 @@
-"""What the request that is being served hands on to the runner calls that it makes: its deadline and its id."""
+"""The deadline of the request that is being served, for the runner calls that it makes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,3 @@ from contextvars import ContextVar
 
 call_deadline: ContextVar[float | None] = ContextVar("jubako_call_deadline", default=None)
 """On the clock of `time.monotonic()`, in seconds; None outside a request. Set by the server for each request."""
-
-call_request_id: ContextVar[str] = ContextVar("jubako_call_request_id", default="")
-"""Empty outside a request. Set by the server for each request; replicas name it where a call fails."""

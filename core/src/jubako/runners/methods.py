@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from jubako._origins import current_origin
 from jubako.contracts.backend import RunnerCall
-from jubako.runners.deadline import call_deadline, call_request_id
+from jubako.runners.deadline import call_deadline
 from jubako.values.signature import Signature
 
 if TYPE_CHECKING:
@@ -107,4 +108,4 @@ class RunnerMethod:
         deadline_s = call_deadline.get()
         if deadline_s is None:
             deadline_s = time.monotonic() + self._router.default_timeout_s
-        return RunnerCall(self.name, args, kwargs, is_single, deadline_s, call_request_id.get())
+        return RunnerCall(self.name, args, kwargs, is_single, deadline_s, current_origin())

@@ -10,12 +10,16 @@ import contextlib
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from typing import TextIO
 
 from jubako.server.exchange import Exchange
 from jubako.server.log_lines import LineFormat, clean, json_line, timestamp
 
 _FLUSH_S = 0.1
+
+# What the system writes to a pipe in one piece (PIPE_BUF on Linux), whoever else writes there.
+_PIECE_BYTES = 4096
 
 # A minute's worth, for a reader of stderr that does not read; then lines are dropped and counted.
 _MAX_WAITING = 600
@@ -30,8 +34,8 @@ class AccessLog:
     Args:
         stream: where the lines go, such as stderr; written by one thread, each 100 ms in one piece.
         line_format: text or JSON.
-        role: of the process, for JSON lines.
-        slot: of the process, for JSON lines.
+        role: of the process.
+        slot: of the process.
         max_waiting: pieces of 100 ms that may wait to be written.
     """
 
@@ -91,8 +95,9 @@ class AccessLog:
             if dropped:
                 lines.append(json_line({"event": "access_log_overflow", "dropped": dropped}))
             try:
-                self._stream.write("\n".join(lines) + "\n")
-                self._stream.flush()
+                for piece in _pieces(lines):
+                    self._stream.write(piece)
+                    self._stream.flush()
             except (OSError, ValueError):
                 return  # the stream is gone, and with it the place to complain
 
@@ -100,24 +105,41 @@ class AccessLog:
         path = exchange.raw_path.decode("latin-1") or exchange.path
         milliseconds = round(duration_s * 1000, 3)
         if self._line_format == "json":
-            return json_line(
-                {
-                    "time": timestamp(epoch_s),
-                    "level": "info",
-                    "event": "access",
-                    "method": exchange.method,
-                    "path": path,
-                    "status": exchange.status,
-                    "duration_ms": milliseconds,
-                    "bytes": exchange.sent_bytes,
-                    "client": exchange.client,
-                    "role": self._role,
-                    "slot": self._slot,
-                    "request_id": exchange.id,
-                }
-            )
+            fields = {
+                "time": timestamp(epoch_s),
+                "level": "info",
+                "event": "access",
+                "method": exchange.method,
+                "path": path,
+                "status": exchange.status,
+                "duration_ms": milliseconds,
+                "bytes": exchange.sent_bytes,
+                "client": exchange.client,
+                "role": self._role,
+                "slot": self._slot,
+                "request_id": exchange.id,
+            }
+            if exchange.traceparent:
+                fields["traceparent"] = exchange.traceparent
+            return json_line(fields)
         where = clean(path).replace(" ", "%20")
-        return (
-            f"{timestamp(epoch_s)} {clean(exchange.method)} {where} {exchange.status} {milliseconds:g}ms"
-            f" {exchange.sent_bytes}B {exchange.client or '-'} id={exchange.id}"
+        line = (
+            f"{timestamp(epoch_s)} {self._role}/{self._slot} {clean(exchange.method)} {where} {exchange.status}"
+            f" {milliseconds:g}ms {exchange.sent_bytes}B {exchange.client or '-'} id={exchange.id}"
         )
+        return f"{line} trace={exchange.traceparent}" if exchange.traceparent else line
+
+
+def _pieces(lines: list[str]) -> Iterator[str]:
+    """Join lines into pieces that no line of another process can get into."""
+    joined: list[str] = []
+    joined_bytes = 0
+    for line in lines:
+        line_bytes = len(line.encode("utf-8", "replace")) + 1
+        if joined and joined_bytes + line_bytes > _PIECE_BYTES:
+            yield "".join(joined)
+            joined, joined_bytes = [], 0
+        joined.append(f"{line}\n")
+        joined_bytes += line_bytes
+    if joined:
+        yield "".join(joined)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from jubako._origins import Origin, current_origins
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
-from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, current_request_id, path_below_root
+from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, path_below_root, sane_traceparent
 from jubako.server.limits import HostCheck, refusal
 from jubako.server.problems import send_problem
 
@@ -72,6 +73,7 @@ class Entrance:
         path = path_below_root(scope)
         exchange = Exchange(scope, path, self._label_of(path), time.monotonic())
         exchange.id = self._ids.take(exchange.headers.get(b"x-request-id"))
-        current_request_id.set(exchange.id)
+        exchange.traceparent = sane_traceparent(exchange.headers.get(b"traceparent"))
+        current_origins.set((Origin(exchange.id, exchange.traceparent),))
         scope[SCOPE_KEY] = exchange
         return exchange

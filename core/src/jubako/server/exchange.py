@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from contextvars import ContextVar
 from typing import Any
 
 # Where the layers find the exchange in an ASGI scope.
@@ -14,10 +13,10 @@ SCOPE_KEY = "jubako.exchange"
 # Status in log and metrics of a request whose client went away; never sent.
 CLIENT_LEFT = 499
 
-# The id of the request that is being answered, for log records; empty outside a request.
-current_request_id: ContextVar[str] = ContextVar("jubako_request_id", default="")
-
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+# W3C Trace Context, section 3.2.2; a later version may have more at the end.
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]{0,64})?")
 
 
 class Exchange:
@@ -36,6 +35,7 @@ class Exchange:
         sent_bytes: of the answer's body.
         client: the peer's address, or empty.
         raw_path: percent-encoded, as it was sent, without the query.
+        traceparent: of the client's trace (W3C Trace Context), if it sent a sane one, or empty.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class Exchange:
         "sent_bytes",
         "started_s",
         "status",
+        "traceparent",
     )
 
     def __init__(self, scope: dict[str, Any], path: str, label: str, started_s: float) -> None:
@@ -63,6 +64,7 @@ class Exchange:
         client = scope.get("client")
         self.client: str = client[0] if client else ""
         self.raw_path: bytes = scope.get("raw_path") or b""
+        self.traceparent = ""
 
 
 class RequestIds:
@@ -77,6 +79,11 @@ class RequestIds:
         if offered is not None and _SANE_ID.fullmatch(offered):
             return offered.decode("ascii")
         return f"{self._prefix}-{next(self._numbers):x}"
+
+
+def sane_traceparent(offered: bytes | None) -> str:
+    """Return what a client sent as `traceparent` if it is of the form that the W3C gives it, else nothing."""
+    return offered.decode("ascii") if offered is not None and _TRACEPARENT.fullmatch(offered) else ""
 
 
 def path_below_root(scope: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """One event, one line: how log records and access lines look, as text for people and as JSON for machines.
 
+A line names the request that it belongs to: in an API worker the one that is answered, in a replica those of the batch.
+
 Control characters are escaped, so that nothing a client sends can forge a line; lines are cut at 8 KiB.
 """
 
@@ -14,11 +16,15 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
-from jubako.server.exchange import current_request_id
+from jubako._origins import current_origins
 
 LineFormat = Literal["text", "json"]
 
+_TEXT_NAMES = {"request_id": "id", "request_ids": "ids", "traceparent": "trace", "traceparents": "traces"}
+
 _LONGEST_TEXT = 8192
+# Of a batch; as many ids as fit on a line that people read.
+_MOST_REQUESTS = 32
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -51,7 +57,7 @@ def json_line(fields: Mapping[str, Any]) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats log records, with time, role, slot and the id of the request that is being answered.
+    """Formats log records, with time, role, slot and the requests that are being worked for.
 
     Args:
         line_format: text or JSON.
@@ -68,7 +74,6 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; in text, a traceback follows on lines of its own."""
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        request_id = getattr(record, "request_id", "") or current_request_id.get()
         message = record.getMessage()
         if self._line_format == "json":
             fields: dict[str, Any] = {
@@ -79,15 +84,30 @@ class LineFormatter(logging.Formatter):
                 "role": self._role,
                 "slot": self._slot,
             }
-            if request_id:
-                fields["request_id"] = request_id
+            fields.update(_requests())
             line = json_line(fields)
             # A traceback keeps its line ends, which JSON escapes by itself.
             return f"{line[:-1]},{orjson.dumps({'trace': trace[-_LONGEST_TEXT:]}).decode()[1:]}" if trace else line
-        line = f"{timestamp(record.created)} {record.levelname} {record.name} {clean(message)}"
-        if request_id:
-            line += f" id={clean(request_id)}"
+        line = (
+            f"{timestamp(record.created)} {self._role}/{self._slot} {record.levelname} {record.name} {clean(message)}"
+        )
+        for name, value in _requests().items():
+            line += f" {_TEXT_NAMES[name]}={value if isinstance(value, str) else ','.join(value)}"
         return f"{line}\n{trace}" if trace else line
+
+
+def _requests() -> dict[str, str | list[str]]:
+    """The ids, and traces if there are any, of the requests that the line belongs to; singular names for a lone one."""
+    origins = current_origins.get()
+    if not origins:
+        return {}
+    ids = [clean(origin.request_id) for origin in origins[:_MOST_REQUESTS]]
+    if len(origins) > _MOST_REQUESTS:
+        ids.append(f"and {len(origins) - _MOST_REQUESTS} more")
+    traces = [clean(origin.traceparent) for origin in origins[:_MOST_REQUESTS] if origin.traceparent]
+    if len(origins) == 1:
+        return {"request_id": ids[0]} | ({"traceparent": traces[0]} if traces else {})
+    return {"request_ids": ids} | ({"traceparents": traces} if traces else {})
 
 
 def _escape(match: re.Match[str]) -> str:
