@@ -96,7 +96,7 @@ class LineFormatter(logging.Formatter):
         return f"{line}\n{trace}" if trace else line
 
 
-def _requests() -> dict[str, str | list[str]]:
+def _requests() -> Mapping[str, str | list[str]]:
     """The ids, and traces if there are any, of the requests that the line belongs to; singular names for a lone one."""
     origins = current_origins.get()
     if not origins:
