@@ -1,0 +1,132 @@
+"""The report of one comparison, and the files that keep it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.measuring import Contestant, Load, Outcome
+from benchmarks.table import make_csv, make_ratios, make_table
+from benchmarks.workloads import Workload
+
+_PAGE = string.Template("""\
+# $title
+
+$table
+Cells: requests/s · median latency in ms · 99th percentile in ms, for c connections; the median over $rounds.
+$ratios
+## How it was measured
+
+    $command
+
+- begun $begun; load average of the last minute $least to $most over the measurements, these servers' own load included
+- $load
+$machine
+$versions
+
+Servers:
+
+$servers
+
+Workloads:
+
+$workloads
+$failures""")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says besides the figures.
+
+    Args:
+        begun: when, with its time zone.
+        command: that was typed.
+        machine: see `machine.describe_machine`.
+        wrk_version: of the driver.
+        commit: of the sources.
+    """
+
+    begun: datetime
+    command: str
+    machine: Mapping[str, str]
+    wrk_version: str
+    commit: str
+
+
+def write_report(
+    outcome: Outcome, contestants: Sequence[Contestant], workloads: Sequence[Workload], load: Load, facts: Facts
+) -> str:
+    """The whole report as a Markdown page; `ours` in it are the configurations of the peer `jubako`."""
+    ours = [each.configuration.name for each in contestants if each.peer.name == "jubako"]
+    ratios = make_ratios(outcome, ours)
+    loads = [cell.load_average for cell in outcome.cells] or [0.0]
+    return _PAGE.substitute(
+        title=" and ".join(dict.fromkeys(each.peer.name for each in contestants)),
+        table=make_table(outcome),
+        ratios=f"\n{ratios}" if ratios else "",
+        rounds="one round" if load.rounds == 1 else f"{load.rounds} rounds",
+        command=facts.command,
+        begun=f"{facts.begun:%Y-%m-%d %H:%M %Z}",
+        least=f"{min(loads):.1f}",
+        most=f"{max(loads):.1f}",
+        load=_describe_load(load, facts.wrk_version),
+        machine="\n".join(f"- {name}: {value}" for name, value in facts.machine.items()),
+        versions=_list_versions(contestants, facts.commit),
+        servers="\n".join(
+            f"- {each.configuration.name}: `{' '.join(each.configuration.command)}`" for each in contestants
+        )
+        + "\n\nTheir settings and services are in `benchmarks/peers/`.",
+        workloads="\n".join(f"- {workload.name}: {workload.title}" for workload in workloads),
+        failures=_list_failures(outcome),
+    )
+
+
+def keep_report(page: str, outcome: Outcome, folder: Path, name: str) -> Path:
+    """Write the page and the CSV of all measurements, and return the page's path.
+
+    Nothing that is there is written over: if the name is taken, `-2`, `-3` and so on is added to it.
+
+    Args:
+        page: see `write_report`.
+        outcome: what goes into the CSV.
+        folder: made if it is not there.
+        name: of the files, without the ending.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    number, path = 1, folder / f"{name}.md"
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}.md"
+    path.write_text(page, encoding="utf-8")
+    path.with_suffix(".csv").write_text(make_csv(outcome.cells), encoding="utf-8")
+    return path
+
+
+def _describe_load(load: Load, wrk_version: str) -> str:
+    return (
+        f"wrk {wrk_version}, one thread, keep-alive POSTs, a closed loop: {load.seconds} s a cell after "
+        f"{load.warm_up_s} s of warm-up at {max(load.connections)} connections; "
+        f"{load.rounds} rounds, every second one in reverse order"
+    )
+
+
+def _list_versions(contestants: Sequence[Contestant], commit: str) -> str:
+    lines = {}
+    for each in contestants:
+        versions = ", ".join(f"{name} {version}" for name, version in each.environment.versions.items())
+        sources = f" (commit {commit})" if each.peer.name == "jubako" else ""
+        lines[each.peer.name] = f"- {each.peer.name}: {versions}{sources}"
+    return "\n".join(lines.values())
+
+
+def _list_failures(outcome: Outcome) -> str:
+    if not outcome.failures:
+        return ""
+    listed = [
+        f"{workload}, {server}:\n\n" + "\n".join(f"    {line}" for line in reason.splitlines())
+        for (workload, server), reason in outcome.failures.items()
+    ]
+    return "\n## Not measured\n\n" + "\n\n".join(listed) + "\n"
