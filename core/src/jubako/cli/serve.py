@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
+from jubako._references import load_reference
 from jubako.cli._options import read_settings, settings_options
-from jubako.serving.one_process import serve_target
+from jubako.errors import CommandError
 
 
 @click.command("serve")
@@ -20,7 +22,13 @@ from jubako.serving.one_process import serve_target
     default=Path(),
     help="Folder that a source path or import string starts from; the current one if not given.",
 )
-@click.option("--backend", help="Where runners run; inline if not set.")
+@click.option(
+    "--backend",
+    help="Where runners run: process, each replica in a process of its own, or inline, in the API workers. "
+    "Process if not set, inline where the system cannot fork.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=1, help="API workers; 1 if not given.")
+@click.option("--reload", is_flag=True, help="Start anew when a source file below the working directory changes.")
 @settings_options
 @click.pass_context
 def command(
@@ -30,6 +38,8 @@ def command(
     port: int | None,
     working_dir: Path,
     backend: str | None,
+    workers: int,
+    reload: bool,
     config: Path | None,
     strict_plugins: bool | None,
 ) -> None:
@@ -37,11 +47,24 @@ def command(
 
     TARGET is a Bento's folder or tag, a source file such as ./service.py:svc, or an import string such as service:svc.
     A stop answers everything in flight, for at most server.drain_s seconds; a second signal after more than a second
-    cuts that short.
+    cuts that short. SIGHUP imports TARGET again and goes over to it without refusing a request.
     """
     overrides = {"server.host": host, "server.port": port, "runners.backend": backend}
     settings = read_settings(config, strict_plugins, overrides)
-    exit_code = serve_target(
-        target, settings=settings, working_dir=working_dir, announce=lambda line: click.echo(line, err=True)
-    )
+
+    def announce(line: str) -> None:
+        click.echo(line, err=True)
+
+    if hasattr(os, "fork"):
+        supervisor = load_reference("jubako.serving.supervisor:serve_target")
+        options = load_reference("jubako.serving.supervisor:ServeOptions")(target, working_dir, workers, reload)
+        exit_code = supervisor(options, settings=settings, announce=announce)
+    elif workers > 1 or reload:
+        raise CommandError(
+            f"{'--reload' if reload else '--workers'} cannot be used here.",
+            why="This system has no fork, and a service is served by one process.",
+        )
+    else:
+        one_process = load_reference("jubako.serving.one_process:serve_target")
+        exit_code = one_process(target, settings=settings, working_dir=working_dir, announce=announce)
     context.exit(exit_code)

@@ -36,6 +36,7 @@ _logger = logging.getLogger(__name__)
 
 # A test's transport runs no lifespan, and so nothing would ever stop the processes of another backend.
 _BACKEND_WITHOUT_LIFESPAN = "inline"
+_DEFAULT_BACKEND = "inline"
 
 _DECODERS = 4
 _DECODES_WAITING = 1024
@@ -152,7 +153,8 @@ class Application:
 
     def _open_backend(self, name: str | None) -> Backend:
         composition, settings = self._workspace.composition, self._workspace.settings
-        open_backend = composition.resolve(composition.find(BackendType, name or settings.runners.backend), "backend")
+        chosen = name or settings.runners.backend or _DEFAULT_BACKEND
+        open_backend = composition.resolve(composition.find(BackendType, chosen), "backend")
         backend: Backend = open_backend(composition, settings)
         return backend
 

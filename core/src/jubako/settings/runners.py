@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.settings._fields import section, text, text_field
+from jubako.settings._fields import section, text, time_field, whole_field
 from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
 
@@ -94,16 +94,24 @@ class RunnersSettings:
     """Where runners run, and what is changed of all of them or of one.
 
     Args:
-        backend: the name of the backend that is used.
+        backend: the name of the backend that is used; None means `process` under `jubako serve` where the system can
+            fork, and `inline` elsewhere.
         batching: how calls are joined, of every runner.
         resources: what each runner may use.
         named: the same for one runner, by its name; wins over what is said of every runner.
+        restart_first_s: seconds until a process that did not become ready is started again; doubled after each further
+            failure.
+        restart_longest_s: the longest such wait.
+        restart_attempts: failed starts in a row after which calls are answered 503 instead of waiting.
     """
 
-    backend: str = text_field("inline")
+    backend: str | None = _text()
     batching: BatchingSettings = attrs.field(factory=BatchingSettings, validator=section)
     resources: ResourceSettings = attrs.field(factory=ResourceSettings, validator=section)
     named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict, validator=_named)
+    restart_first_s: float = time_field(0.1)
+    restart_longest_s: float = time_field(30.0)
+    restart_attempts: int = whole_field(5)
 
     def for_runner(self, name: str) -> OneRunnerSettings:
         """What is changed of the runner `name`: what is said of it, and of every runner where nothing is.

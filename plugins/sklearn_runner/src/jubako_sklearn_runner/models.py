@@ -97,4 +97,6 @@ def load_runner(
         NotFound: there is no such model.
         InvalidArgument: the method cannot be served.
     """
-    return SklearnRunner(tag, function_name, name=name, _model_store=_model_store)
+    runner = SklearnRunner(tag, function_name, name=name, _model_store=_model_store)
+    runner.load_arguments = {"function_name": function_name}
+    return runner

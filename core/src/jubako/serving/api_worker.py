@@ -1,0 +1,185 @@
+"""An API worker: the process that imports the user's Service and answers HTTP; started by the supervisor.
+
+`python -m jubako.serving.api_worker LINK …`, where LINK is the number of an inherited descriptor. The first worker of a
+generation makes its Plan; every other one, and every later one, is given it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from jubako.contracts.backend import Backend
+from jubako.contracts.http_server import HttpServer
+from jubako.contracts.offers import BackendType, HttpServerType
+from jubako.errors import InternalServerError, JubakoError
+from jubako.server import Application, make_application
+from jubako.services import Service
+from jubako.services.targets import Target, import_target, resolve_target
+from jubako.serving.control import (
+    Cut,
+    Failed,
+    Planned,
+    Prepare,
+    Ready,
+    Record,
+    RunnerState,
+    Serve,
+    StartWorker,
+    Stop,
+    Warm,
+)
+from jubako.serving.links import ProcessLink
+from jubako.serving.logs import configure_logging
+from jubako.serving.planning import find_target, make_plan, pinned_workspace
+from jubako.serving.signals import end_process_after
+from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
+from jubako.workspace import Workspace, open_workspace, using_workspace
+
+_logger = logging.getLogger(__name__)
+
+# How long the interpreter may take to end; threads of user code may keep it from doing so.
+_CLOSING_S = 2.0
+
+
+def main() -> None:
+    """Run one API worker; returns when it is told to stop."""
+    leave_signals_to_supervisor()
+    die_with_parent()
+    link = ProcessLink(socket.socket(fileno=int(sys.argv[1])))
+    start = link.receive()
+    if not isinstance(start, StartWorker):
+        raise SystemExit(f"an API worker was sent {start!r}")
+    configure_logging(start.settings.server.logging.format, sys.stderr, "api", start.slot)
+    exit_code = 0
+    try:
+        ApiWorker(start, link).run()
+    except JubakoError as error:
+        link.send(Failed.of(error))
+        exit_code = 1
+    except Exception as error:
+        _logger.exception("API worker %d failed", start.slot)
+        link.send(Failed.of(error))
+        exit_code = 1
+    end_process_after(_CLOSING_S, exit_code)
+    raise SystemExit(exit_code)
+
+
+class ApiWorker:
+    """One API worker's life: import, plan, prepare, serve, drain.
+
+    Args:
+        start: what to serve.
+        link: to the supervisor.
+    """
+
+    def __init__(self, start: StartWorker, link: ProcessLink) -> None:
+        self._start = start
+        self._link = link
+        self._sockets = [socket.socket(fileno=number) for number in start.listening]
+        self._prepare = asyncio.Event()
+        self._serve = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._channels: Prepare = Prepare()
+        self._states: list[RunnerState] = []
+        self._application: Application | None = None
+        self._backend: Backend | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        """Serve until the supervisor says stop.
+
+        Raises:
+            JubakoError: the Service cannot be imported or started.
+        """
+        outer = open_workspace(self._start.settings)
+        server = outer.composition.find(HttpServerType, self._start.settings.server.http_server)
+        target = self._find_target(outer)
+        workspace = pinned_workspace(target.workspace(outer), self._start.plan)
+        with using_workspace(workspace):
+            service = import_target(target)
+            self._link.send(self._imported(service, target, workspace))
+            http_server: HttpServer = outer.composition.resolve(server, "serve")
+            asyncio.run(self._live(service, workspace, http_server))
+
+    def _find_target(self, outer: Workspace) -> Target:
+        if self._start.plan is not None:
+            return find_target(self._start.plan.target)
+        return resolve_target(self._start.text, workspace=outer, working_dir=Path(self._start.working_dir))
+
+    def _imported(self, service: Service, target: Target, workspace: Workspace) -> Planned:
+        plan = self._start.plan
+        return Planned(plan or make_plan(service, target, workspace, self._start.generation))
+
+    async def _live(self, service: Service, workspace: Workspace, http_server: HttpServer) -> None:
+        self._link.deliver_to(asyncio.get_running_loop(), self._take)
+        await self._prepare.wait()
+        self._backend = self._open_backend(service, workspace)
+        application = make_application(service, workspace=workspace, backend=self._backend)
+        try:
+            await application.start()
+        except JubakoError as error:
+            raise InternalServerError(
+                f"The service did not start. {error.message}", why=error.why, do=error.do
+            ) from error
+        self._application = application
+        for state in self._states:
+            self._set_state(state)
+        self._link.send(Warm())
+        await self._serve.wait()
+        self._serving = asyncio.create_task(
+            http_server(application, self._sockets, workspace.settings.server, self._announce, self._stop)
+        )
+        await asyncio.wait((self._serving,))
+        if not self._serving.cancelled():
+            self._serving.result()
+
+    def _announce(self) -> None:
+        self._link.send(Ready())
+
+    def _open_backend(self, service: Service, workspace: Workspace) -> Backend | None:
+        if not service.runners:
+            return None
+        composition, settings = workspace.composition, workspace.settings
+        offer = composition.find(BackendType, settings.runners.backend or "inline")
+        backend: Backend = composition.resolve(offer, "backend")(composition, settings)
+        return backend
+
+    def _take(self, record: Record) -> None:
+        match record:
+            case Prepare():
+                self._channels = record
+                self._prepare.set()
+            case Serve():
+                self._serve.set()
+            case RunnerState():
+                self._set_state(record)
+            case Stop():
+                self._begin_stop()
+            case Cut():
+                if self._serving is not None:
+                    self._serving.cancel()
+
+    def _begin_stop(self) -> None:
+        if self._application is not None:
+            self._application.begin_drain()
+        # The server accepts from a duplicate; while these are open, the system would take connections for nobody.
+        for each in self._sockets:
+            each.close()
+        self._stop.set()
+
+    def _set_state(self, state: RunnerState) -> None:
+        # Of the process backend; others know by themselves how their replicas are.
+        set_runner_state: Any = getattr(self._backend, "set_runner_state", None)
+        if self._application is None:
+            self._states.append(state)
+        elif set_runner_state is not None:
+            set_runner_state(state.runner, state.is_serving, state.reason)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The supervisor's processes: how they are started, what they say, and how their ends are heard of.
+
+Only the main thread starts processes: Linux ties a process's parent-death signal to the thread that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from jubako.errors import CommandError
+from jubako.serving.control import Began, Failed, Record
+from jubako.serving.links import SupervisorLink
+from jubako.serving.system import IS_LINUX, describe_end, holding_signals
+
+_Record = TypeVar("_Record", bound=Record)
+
+# How long a process may live without its link.
+_CLOSING_S = 5.0
+
+
+class ProcessEnded(CommandError):
+    """A process ended, or said that it cannot start, while something was awaited of it."""
+
+
+class Reaper:
+    """Waits for every process that has this one as its parent, orphans included; belongs to the supervisor's loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._watched: dict[int, Callable[[int], None]] = {}
+
+    def open(self) -> None:
+        """Hear of ends from now on."""
+        self._loop.add_signal_handler(signal.SIGCHLD, self.reap)
+
+    def close(self) -> None:
+        """Wait for what has ended, and hear of no further ends."""
+        self.reap()
+        self._loop.remove_signal_handler(signal.SIGCHLD)
+
+    def watch(self, pid: int, ended: Callable[[int], None]) -> None:
+        """Have `ended` called with the status of a process, once."""
+        self._watched[pid] = ended
+
+    def reap(self) -> None:
+        """Take every end that is known to the system."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            # Strangers are orphans of user code: waited for, so that they do not stay in the process table.
+            self._watched.pop(pid, _pass_over)(status)
+
+
+def _pass_over(_status: int) -> None:
+    pass
+
+
+class Child:
+    """One process and the link to it.
+
+    Args:
+        name: for people, such as `API worker 0`.
+        connected: the supervisor's end of the link; owned by the child from now on.
+        reaper: hears of its end.
+        receive: called with the records that nobody waits for.
+
+    Attributes:
+        name: for people.
+        pid: its number; None until it is known.
+        ended: done when the process has ended, with its status; None if that is not known.
+    """
+
+    def __init__(
+        self, name: str, connected: socket.socket, reaper: Reaper, receive: Callable[[Record], None] = lambda _: None
+    ) -> None:
+        self.name = name
+        self.pid: int | None = None
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[int | None] = self._loop.create_future()
+        self._reaper = reaper
+        self._receive = receive
+        self._received: dict[type[Any], asyncio.Future[Any]] = {}
+        self._failure: Failed | None = None
+        self._is_own = False
+        self.link = SupervisorLink(connected, self._take, self._link_ended)
+
+    def runs_as(self, pid: int, *, is_own: bool = True) -> None:
+        """Say which process it is.
+
+        Args:
+            pid: its number.
+            is_own: True if it has the supervisor as its parent, or will have.
+        """
+        self.pid = pid
+        self._is_own = is_own
+        if is_own:
+            self._reaper.watch(pid, self._end)
+
+    async def expect(self, kind: type[_Record]) -> _Record:
+        """Wait for the first record of a kind.
+
+        Raises:
+            ProcessEnded: the process cannot start, and says why; or it ended before.
+        """
+        awaited: asyncio.Future[_Record] = self._future(kind)
+        await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
+        if awaited.done():
+            return awaited.result()
+        raise self.reason()
+
+    async def unless_ended(self, work: Coroutine[Any, Any, object]) -> None:
+        """Wait for something else, but no longer than the process lives.
+
+        Raises:
+            ProcessEnded: see `expect`.
+        """
+        working = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((working, self.ended), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise self.reason()
+        finally:
+            working.cancel()
+
+    def reason(self) -> ProcessEnded:
+        """Why the process ended, as an error."""
+        if self._failure is not None:
+            return ProcessEnded(self._failure.message, why=self._failure.why, do=self._failure.do)
+        status = self.ended.result() if self.ended.done() else None
+        return ProcessEnded(f"{self.name} ended {describe_end(status)} before it was ready.")
+
+    def kill(self) -> None:
+        """End the process now, whatever it does."""
+        if not self.ended.done() and self.pid is not None:
+            # Not waited for yet, so that the number is still its own.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        elif self.pid is None:
+            # Forked just now, and not heard of: without a link it ends by itself.
+            self._link_ended()
+
+    async def end_within(self, seconds: float) -> bool:
+        """Wait for the end, and kill the process when the time is up; False if that was needed."""
+        await asyncio.wait((self.ended,), timeout=max(0.0, seconds))
+        if self.ended.done():
+            return True
+        self.kill()
+        await asyncio.wait((self.ended,))
+        return False
+
+    def _future(self, kind: type[Any]) -> asyncio.Future[Any]:
+        return self._received.setdefault(kind, self._loop.create_future())
+
+    def _take(self, record: Record) -> None:
+        if isinstance(record, Began):
+            # Forked by the zygote, and then left by it: Linux makes the supervisor its parent.
+            self.runs_as(record.pid, is_own=IS_LINUX)
+        elif isinstance(record, Failed):
+            self._failure = record
+        awaited = self._future(type(record))
+        if not awaited.done():
+            awaited.set_result(record)
+        self._receive(record)
+
+    def _link_ended(self) -> None:
+        """The process is ending, or cannot be reached any more."""
+        self.link.close()
+        if self._is_own:
+            # Its end is heard of when the interpreter has closed down; one that does not is of no use any more.
+            self._loop.call_later(_CLOSING_S, self.kill)
+        else:
+            if self.pid is not None:
+                self.kill()
+            self._end(None)
+
+    def _end(self, status: int | None) -> None:
+        self.link.close()
+        if not self.ended.done():
+            self.ended.set_result(status)
+
+
+def link_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected ends; the second is the process's."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def spawn(
+    module: str,
+    child_end: socket.socket,
+    inherited: Sequence[socket.socket] = (),
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Start `python -m module`, whose arguments are the numbers of the descriptors that it inherits.
+
+    Args:
+        module: an entry point of this package.
+        child_end: its end of the link; closed here.
+        inherited: further sockets; the caller keeps them.
+        environment: added to that of this process.
+
+    Returns:
+        The process's number; a `Reaper` waits for it.
+    """
+    numbers = [each.fileno() for each in (child_end, *inherited)]
+    # -P: modules of the working directory must not hide those of Python from the entry point.
+    command = [sys.executable, "-P", "-m", module, *map(str, numbers)]
+    with child_end, holding_signals():
+        process = subprocess.Popen(
+            command, pass_fds=numbers, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+        )
+    # It is waited for elsewhere; Popen is not to try, nor to warn that nobody did.
+    process.returncode = 0
+    return process.pid

@@ -1,0 +1,157 @@
+"""The control link between the supervisor and one process, from both ends; its end is the end of either.
+
+The supervisor's end never blocks its loop. A process reads its own end in a thread, so that it hears of the
+supervisor's end while user code keeps its main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+from jubako.errors import JubakoError
+from jubako.serving.control import Decoder, Record, encode
+
+_READ_BYTES = 64 * 1024
+
+
+class SupervisorLink:
+    """The supervisor's end; belongs to its loop.
+
+    Args:
+        connected: one end of a socket pair; owned by the link from now on.
+        receive: called with each record.
+        ended: called once, when the other end is gone or talks nonsense.
+    """
+
+    def __init__(self, connected: socket.socket, receive: Callable[[Record], None], ended: Callable[[], None]) -> None:
+        connected.setblocking(False)
+        self._socket = connected
+        self._receive = receive
+        self._ended = ended
+        self._decoder = Decoder()
+        self._loop = asyncio.get_running_loop()
+        self._unsent: list[tuple[bytes, list[socket.socket]]] = []
+        self._is_open = True
+        self._loop.add_reader(connected, self._read)
+
+    def send(self, record: Record, sockets: Sequence[socket.socket] = ()) -> None:
+        """Send a record, now or when the other end has read more; one that is gone loses it.
+
+        Args:
+            record: what to say.
+            sockets: the other end gets its own descriptors of them; they may be closed after the call.
+        """
+        if self._is_open:
+            # Duplicates, for the record may have to wait.
+            self._unsent.append((encode(record), [each.dup() for each in sockets]))
+            if len(self._unsent) == 1:
+                self._write()
+
+    def close(self) -> None:
+        """Close this end, which tells the other to stop at once; may be called twice."""
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            for _, sockets in self._unsent:
+                _close_all(sockets)
+            self._unsent.clear()
+            self._socket.close()
+
+    def _write(self) -> None:
+        try:
+            while self._unsent:
+                data, sockets = self._unsent[0]
+                sent = socket.send_fds(self._socket, [data], [each.fileno() for each in sockets])
+                _close_all(sockets)
+                if sent == len(data):
+                    del self._unsent[0]
+                else:
+                    self._unsent[0] = (data[sent:], [])
+            self._loop.remove_writer(self._socket)
+        except BlockingIOError:
+            self._loop.add_writer(self._socket, self._write)
+        except OSError:
+            self._end()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+            for record in self._decoder.feed(data):
+                self._receive(record)
+        except BlockingIOError:
+            return
+        except (OSError, JubakoError, ValueError):
+            data = b""
+        if not data:
+            self._end()
+
+    def _end(self) -> None:
+        if self._is_open:
+            self.close()
+            self._ended()
+
+
+class ProcessLink:
+    """A process's own end; usable from any thread. When the supervisor is gone the process ends at once.
+
+    Args:
+        connected: one end of a socket pair; owned by the link from now on.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(True)
+        self._socket = connected
+        self._sending = threading.Lock()
+        self._waiting: queue.SimpleQueue[Record] = queue.SimpleQueue()
+        self._delivery = threading.Lock()
+        self._deliver: Callable[[Record], None] = self._waiting.put
+        threading.Thread(target=self._read, name="jubako-link", daemon=True).start()
+
+    def send(self, record: Record) -> None:
+        """Send a record; blocks only while the supervisor reads nothing."""
+        data = encode(record)
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except OSError:
+            # The reading thread hears of it too, and ends the process.
+            pass
+
+    def receive(self) -> Record:
+        """Wait for the next record; not once `deliver_to` was called."""
+        return self._waiting.get()
+
+    def deliver_to(self, loop: asyncio.AbstractEventLoop, receive: Callable[[Record], None]) -> None:
+        """From now on have every record, those that wait first, taken by `receive` on the event loop."""
+
+        def deliver(record: Record) -> None:
+            # The loop may have ended already: then nobody cares.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(receive, record)
+
+        with self._delivery:
+            while not self._waiting.empty():
+                deliver(self._waiting.get())
+            self._deliver = deliver
+
+    def _read(self) -> None:
+        decoder = Decoder()
+        try:
+            while data := self._socket.recv(_READ_BYTES):
+                for record in decoder.feed(data):
+                    with self._delivery:
+                        self._deliver(record)
+        finally:
+            # Whatever happened: without a supervisor nobody would ever stop this process.
+            os._exit(1)
+
+
+def _close_all(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()

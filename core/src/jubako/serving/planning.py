@@ -1,0 +1,188 @@
+"""Making a Plan of an imported Service, and making of a Plan what a process needs: workspace, target, runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+
+from jubako.contracts.offers import RunnerType, SerializerType
+from jubako.errors import ImportServiceError, InvalidArgument, JubakoError
+from jubako.plugins import Composition
+from jubako.runners.machine import discover_machine
+from jubako.runners.model_runner import ModelRunner
+from jubako.runners.options import effective_batch_options, effective_resource_quota
+from jubako.runners.runner import RunnerDefinition
+from jubako.services import Bento, Service
+from jubako.services.source import SourceModule
+from jubako.services.targets import Target, import_target
+from jubako.stores.pinned import PinnedStore
+from jubako.values.placement import place_on_cpu
+from jubako.values.plan import ModelRecipe, PinnedTag, Plan, PlannedTarget, RunnerPlan, ServiceRecipe
+from jubako.workspace import Workspace
+
+
+def pinned_workspace(workspace: Workspace, plan: Plan | None = None) -> Workspace:
+    """The same workspace with stores that resolve every tag once.
+
+    Args:
+        workspace: of the target.
+        plan: what tags mean already.
+    """
+    models, bentos = (plan.models, plan.bentos) if plan is not None else ((), ())
+    return attrs.evolve(
+        workspace,
+        model_store=PinnedStore(workspace.model_store, models),
+        bento_store=PinnedStore(workspace.bento_store, bentos),
+    )
+
+
+def make_plan(service: Service, target: Target, workspace: Workspace, number: int) -> Plan:
+    """Write down what was imported.
+
+    Args:
+        service: as the target gives it.
+        target: where it was imported from.
+        workspace: the pinned one that was current meanwhile.
+        number: of the generation.
+
+    Raises:
+        InvalidArgument: a runner asks for what cannot be given.
+    """
+    settings = workspace.settings
+    runners = tuple(_plan_runner(runner, workspace) for runner in service.runners.values())
+    return Plan(
+        number=number,
+        service=service.name,
+        target=_planned(target),
+        backend=settings.runners.backend or "inline",
+        models=_pins(workspace.model_store),
+        bentos=_pins(workspace.bento_store),
+        runners=runners,
+    )
+
+
+def find_target(planned: PlannedTarget) -> Target:
+    """The target of a Plan, exactly."""
+    module = SourceModule(planned.module, Path(planned.file), Path(planned.working_dir), Path(planned.root))
+    bento = Bento.from_folder(Path(planned.bento)) if planned.bento else None
+    return Target(module, planned.attribute, bento)
+
+
+def make_runner(runner: RunnerPlan, plan: Plan, workspace: Workspace) -> RunnerDefinition:
+    """Make the runner object of a replica; imports the user's module only for a `ServiceRecipe`.
+
+    Args:
+        runner: which one.
+        plan: what it is part of.
+        workspace: the pinned one, which is current.
+
+    Raises:
+        JubakoError: it cannot be made.
+    """
+    if isinstance(runner.recipe, ModelRecipe):
+        return _load_runner(runner.recipe, runner.name, workspace.composition)
+    service = import_target(find_target(plan.target))
+    if runner.recipe.runner not in service.runners:
+        raise ImportServiceError(
+            f"Service {service.name!r} has no runner {runner.recipe.runner!r} any more.",
+            why="Its source was changed, or makes other runners each time it is imported.",
+            do="restart the server",
+        )
+    return service.runners[runner.recipe.runner]
+
+
+def _plan_runner(runner: RunnerDefinition, workspace: Workspace) -> RunnerPlan:
+    settings, composition = workspace.settings, workspace.composition
+    runner_type = _runner_type(runner, composition)
+    recipe = _model_recipe(runner, composition) if isinstance(runner, ModelRunner) else None
+    quota = effective_resource_quota(runner, settings)
+    return RunnerPlan(
+        name=runner.name,
+        recipe=recipe or ServiceRecipe(runner.name),
+        placements=place_on_cpu(quota, discover_machine(), _count_replicas(runner)),
+        batch_options=effective_batch_options(runner, settings),
+        is_idempotent=runner.is_idempotent,
+        can_fork=runner_type is None or runner_type.can_fork,
+        preload=_preload(runner, runner_type, composition),
+    )
+
+
+def _count_replicas(runner: RunnerDefinition) -> int:
+    number = runner.num_replica
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise InvalidArgument(
+            f"runner {runner.name!r} cannot have {number!r} replicas.",
+            why="That is what its num_replica says.",
+            do="return a whole number from 1",
+        )
+    return number
+
+
+def _runner_type(runner: RunnerDefinition, composition: Composition) -> RunnerType | None:
+    """The runner type that loads the runner's model; None if it has none, or one that is not installed."""
+    if not isinstance(runner, ModelRunner) or not runner.model.info.module:
+        return None
+    try:
+        return composition.find(RunnerType, runner.model.info.module)
+    except JubakoError:
+        return None
+
+
+def _model_recipe(runner: ModelRunner, composition: Composition) -> ModelRecipe | None:
+    """A recipe that makes exactly this runner; None if the user's own code is needed for it."""
+    arguments = runner.load_arguments
+    if arguments is None or runner.model_store is not None:
+        return None
+    recipe = ModelRecipe(runner.model.info.module, runner.tag, dict(arguments))
+    try:
+        if orjson.loads(orjson.dumps(recipe.arguments)) != recipe.arguments:
+            return None
+        again = _load_runner(recipe, runner.name, composition)
+    except (JubakoError, TypeError):
+        return None
+    # Whoever changed the runner since it was loaded wants the change in the replica too.
+    return recipe if type(again) is type(runner) and _state(again) == _state(runner) else None
+
+
+def _load_runner(recipe: ModelRecipe, name: str, composition: Composition) -> RunnerDefinition:
+    load_runner = composition.resolve(composition.find(RunnerType, recipe.runner_type), "load_runner")
+    runner: RunnerDefinition = load_runner(recipe.tag, name=name, **recipe.arguments)
+    return runner
+
+
+def _state(runner: RunnerDefinition) -> dict[str, Any]:
+    # The plan has the options in force, and the router is made anew in each process.
+    leave_out = ("router", "_run_method", "batch_options", "resource_quota")
+    return {name: value for name, value in vars(runner).items() if name not in leave_out}
+
+
+def _preload(runner: RunnerDefinition, runner_type: RunnerType | None, composition: Composition) -> tuple[str, ...]:
+    if not isinstance(runner, ModelRunner) or runner_type is None:
+        return ()
+    modules = [runner_type.load_runner.partition(":")[0], *runner_type.requires]
+    try:
+        offer = composition.find(SerializerType, runner.model.info.serializer)
+        modules.append(offer.serializer.partition(":")[0])
+    except JubakoError:
+        # The replica needs it, and says what is wrong.
+        pass
+    return tuple(dict.fromkeys(modules))
+
+
+def _planned(target: Target) -> PlannedTarget:
+    module = target.module
+    return PlannedTarget(
+        module=module.name,
+        file=str(module.file),
+        working_dir=str(module.working_dir),
+        root=str(module.root),
+        attribute=target.attribute,
+        bento="" if target.bento is None else str(target.bento.path.absolute()),
+    )
+
+
+def _pins(store: Any) -> tuple[PinnedTag, ...]:
+    return store.pins() if isinstance(store, PinnedStore) else ()

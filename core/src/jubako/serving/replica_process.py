@@ -1,0 +1,97 @@
+"""A replica: the process that holds one copy of a model and computes; forked by the zygote, or started on its own.
+
+`python -m jubako.serving.replica_process LINK LISTENING` starts one on its own, for runner types that cannot be forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import sys
+
+from jubako.backends.process.replica_side import ReplicaServer
+from jubako.errors import JubakoError
+from jubako.plugins import Composition
+from jubako.serving.control import Began, Failed, Ready, Record, StartReplica, Stop
+from jubako.serving.links import ProcessLink
+from jubako.serving.logs import configure_logging
+from jubako.serving.planning import find_target, make_runner, pinned_workspace
+from jubako.serving.signals import end_process_after
+from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
+from jubako.values.placement import Placement
+from jubako.workspace import Workspace, open_workspace, using_workspace
+
+_logger = logging.getLogger(__name__)
+
+_CLOSING_S = 2.0
+
+
+def main() -> None:
+    """Run a replica that was started on its own."""
+    leave_signals_to_supervisor()
+    die_with_parent()
+    link, listening = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    run_replica(link, listening)
+
+
+def run_replica(connected: socket.socket, listening: socket.socket, composition: Composition | None = None) -> None:
+    """Load the model that the supervisor names and compute until it says stop; ends the process.
+
+    Args:
+        connected: the link to the supervisor.
+        listening: where API workers connect; the supervisor has it too.
+        composition: the plugins, if they are composed already.
+    """
+    link = ProcessLink(connected)
+    link.send(Began(os.getpid()))
+    start = link.receive()
+    if not isinstance(start, StartReplica):
+        raise SystemExit(f"a replica was sent {start!r}")
+    configure_logging(start.settings.server.logging.format, sys.stderr, f"replica {start.runner}", start.index)
+    runner = next(runner for runner in start.plan.runners if runner.name == start.runner)
+    _become_independent(runner.placements[start.index])
+    exit_code = 0
+    try:
+        outer = open_workspace(start.settings, composition)
+        workspace = pinned_workspace(find_target(start.plan.target).workspace(outer), start.plan)
+        with using_workspace(workspace):
+            asyncio.run(_serve(start, workspace, link, listening))
+    except JubakoError as error:
+        link.send(Failed.of(error))
+        exit_code = 1
+    except Exception as error:
+        _logger.exception("replica %d of runner %r failed", start.index, start.runner)
+        link.send(Failed.of(error))
+        exit_code = 1
+    end_process_after(_CLOSING_S, exit_code)
+    raise SystemExit(exit_code)
+
+
+async def _serve(start: StartReplica, workspace: Workspace, link: ProcessLink, listening: socket.socket) -> None:
+    stop = asyncio.Event()
+
+    def take(record: Record) -> None:
+        if isinstance(record, Stop):
+            stop.set()
+
+    link.deliver_to(asyncio.get_running_loop(), take)
+    runner_plan = next(runner for runner in start.plan.runners if runner.name == start.runner)
+    runner = make_runner(runner_plan, start.plan, workspace)
+    server = ReplicaServer(runner, runner_plan, workspace.composition, ())
+    await server.serve(listening, stop, lambda: link.send(Ready()))
+
+
+def _become_independent(placement: Placement) -> None:
+    """Take back what was done for forking: the one thread, and random numbers that all replicas would share."""
+    os.environ.update(placement.environment)
+    random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What the operating system does for the supervisor and its processes, where it can: signals, parents, orphans.
+
+`prctl` is Linux only. Elsewhere the functions that need it do nothing, and the end of the control link alone tells a
+process that the supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+IS_LINUX = sys.platform == "linux"
+
+# Of linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent ends, so that it can be waited for."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent ends, even while it computes and reads no link.
+
+    The parent is the process that is the parent now.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def leave_signals_to_supervisor() -> None:
+    """Do nothing on SIGINT, SIGTERM and SIGHUP, which a terminal and systemd send to every process of the group.
+
+    They have a handler and are not ignored: what is ignored stays so in programs that user code starts.
+    """
+    for number in (*STOP_SIGNALS, signal.SIGHUP):
+        signal.signal(number, _do_nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+@contextmanager
+def holding_signals() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM waiting, here and in processes started meanwhile, until these have handlers."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def describe_end(status: int | None) -> str:
+    """Say how a process ended, by the status that `os.waitpid` gives: `with exit code 1`, `by signal 9 (SIGKILL)`."""
+    if status is None:
+        return "for an unknown reason"
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"by signal {-code}"
+
+
+def _do_nothing(_number: int, _frame: object) -> None:
+    pass
+
+
+def _prctl(option: int, value: int) -> None:
+    if IS_LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

@@ -1,0 +1,108 @@
+"""`ZygoteKeeper`: the supervisor's side of the zygote, the process that replicas are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+
+from jubako.serving.children import Child, Reaper, link_pair, spawn
+from jubako.serving.control import Fork, WarmUp
+from jubako.serving.restarts import RestartRule, Restarts
+from jubako.serving.system import describe_end
+from jubako.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+_MODULE = "jubako.serving.zygote"
+_ENDING_S = 1.0
+
+# Threads that native libraries start when they are imported would be missing in a forked process, and their locks held.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+
+
+class ZygoteKeeper:
+    """Has one zygote at any time; one that dies is replaced, and its replicas live on.
+
+    Args:
+        settings: in force.
+        rule: how patient to be with starts that fail.
+        reaper: hears of ends.
+    """
+
+    def __init__(self, settings: Settings, rule: RestartRule, reaper: Reaper) -> None:
+        self._settings = settings
+        self._reaper = reaper
+        self._restarts = Restarts(rule)
+        self._modules: tuple[str, ...] = ()
+        self._is_warmed = False
+        self._orders: list[tuple[socket.socket, socket.socket]] = []
+        self._child: Child | None = None
+        self._told: Child | None = None
+        # At once, so that it is up when the first worker has imported the target.
+        self._keeping = asyncio.create_task(self._keep())
+
+    @property
+    def is_broken(self) -> bool:
+        """True if zygotes die so often that replicas had better be spawned."""
+        return self._restarts.is_broken
+
+    def warm_up(self, modules: Iterable[str]) -> None:
+        """Say what replicas will need; orders to fork are carried out after it."""
+        self._modules = tuple(sorted(modules))
+        self._is_warmed = True
+        self._hand_over()
+
+    def fork(self, link: socket.socket, listening: socket.socket) -> None:
+        """Order a replica.
+
+        If the zygote dies before it is forked, the link ends without a word.
+
+        Args:
+            link: the replica's end; the caller closes its own descriptor.
+            listening: the socket that the replica listens on.
+        """
+        self._orders.append((link.dup(), listening.dup()))
+        self._hand_over()
+
+    async def stop(self) -> None:
+        """End the zygote; replicas live on."""
+        self._keeping.cancel()
+        self._drop_orders()
+        if self._child is not None:
+            self._child.link.close()
+            await self._child.end_within(_ENDING_S)
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            started_s = loop.time()
+            ours, theirs = link_pair()
+            self._child = child = Child("zygote", ours, self._reaper)
+            child.runs_as(spawn(_MODULE, theirs, environment=_ONE_THREAD))
+            self._hand_over()
+            status = await asyncio.shield(child.ended)
+            self._child = None
+            wait_s = self._restarts.died(loop.time() - started_s)
+            _logger.warning("the zygote ended %s; it is started again", describe_end(status))
+            if self.is_broken:
+                # Whoever waits for it tries again, and is spawned.
+                self._drop_orders()
+            await asyncio.sleep(wait_s)
+
+    def _hand_over(self) -> None:
+        if self._child is None or not self._is_warmed:
+            return
+        if self._told is not self._child:
+            self._told = self._child
+            self._child.link.send(WarmUp(self._settings, self._modules))
+        for link, listening in self._orders:
+            self._child.link.send(Fork(), (link, listening))
+        self._drop_orders()
+
+    def _drop_orders(self) -> None:
+        for order in self._orders:
+            for each in order:
+                each.close()
+        self._orders.clear()
