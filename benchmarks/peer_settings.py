@@ -22,12 +22,12 @@ class Endpoint:
     Args:
         path: of the URL.
         body: JSON with `$row` where the numbers of a question go.
-        target: what `$target` stands for in the command.
+        values: what else commands need to know of the workload, such as the service's name; filled in as `$name`.
     """
 
     path: str
     body: str
-    target: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def fill(self, row: tuple[float, ...]) -> str:
         """The body of one request, on one line."""
@@ -40,8 +40,8 @@ class Configuration:
 
     Args:
         name: of that line.
-        command: its first word is looked up in the peer's environment; `$host`, `$port`, `$target` and `$state` are
-            filled in.
+        command: its first word is looked up in the peer's environment; `$host`, `$port`, `$state` and the
+            endpoint's values are filled in.
         workloads: the endpoints, by name of the workload.
     """
 
@@ -107,7 +107,7 @@ def read_peer(name: str, folder: Path = PEERS) -> Peer:
 
 
 def _structure(folder: Path, data: Mapping[str, Any]) -> Peer:
-    endpoints = {name: Endpoint(**values) for name, values in data["workloads"].items()}
+    endpoints = {name: _structure_endpoint(values) for name, values in data["workloads"].items()}
     return Peer(
         name=folder.name,
         folder=folder,
@@ -126,3 +126,8 @@ def _structure(folder: Path, data: Mapping[str, Any]) -> Peer:
         prepare=tuple(data.get("prepare", ())),
         environment=dict(data.get("environment", {})),
     )
+
+
+def _structure_endpoint(data: Mapping[str, str]) -> Endpoint:
+    values = {name: value for name, value in data.items() if name not in {"path", "body"}}
+    return Endpoint(data["path"], data["body"], values)

@@ -77,7 +77,7 @@ def serving(
     """
     port = _find_free_port()
     endpoint = configuration.workloads[workload.name]
-    command = environment.fill(configuration.command, host=HOST, port=str(port), target=endpoint.target)
+    command = environment.fill(configuration.command, **endpoint.values, host=HOST, port=str(port))
     begin = time.monotonic()
     with log.open("wb") as output:
         server = subprocess.Popen(

@@ -68,7 +68,7 @@ def make_peer(tmp_path):
 
     def make(program=ADDING_SERVER, argument="0"):
         configuration = Configuration(
-            "adder", ("python", "-c", program, "$port", argument), {"W1": Endpoint("/", '{"x": $row}', "")}
+            "adder", ("python", "-c", program, "$port", argument), {"W1": Endpoint("/", '{"x": $row}')}
         )
         return Peer("adder", tmp_path, (), (), (configuration,))
 

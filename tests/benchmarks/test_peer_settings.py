@@ -47,8 +47,8 @@ def test_a_configuration_may_take_part_in_some_workloads_only(tmp_path):
         """
         requirements = []
         reported = []
-        workloads.W1 = {path = "/a", body = "$row", target = "a"}
-        workloads.W2 = {path = "/b", body = "$row", target = "b"}
+        workloads.W1 = {path = "/a", body = "$row"}
+        workloads.W2 = {path = "/b", body = "$row", service = "b"}
         configurations.all = {command = ["run"]}
         configurations.one = {command = ["run"], workloads = ["W2"]}
         """
@@ -57,6 +57,7 @@ def test_a_configuration_may_take_part_in_some_workloads_only(tmp_path):
     peer = read_peer("some", tmp_path)
 
     assert {each.name: list(each.workloads) for each in peer.configurations} == {"all": ["W1", "W2"], "one": ["W2"]}
+    assert peer.configurations[1].workloads["W2"].values == {"service": "b"}
 
 
 @pytest.mark.parametrize("text", ["requirements = ", "requirements = []", "reported = 1"])
