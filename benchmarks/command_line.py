@@ -88,11 +88,17 @@ def _compare(options: argparse.Namespace, command: str) -> int:
     load = choose_load(options)
     contestants = _open_contestants(options)
     workloads = options.workloads
-    begun = datetime.now().astimezone()
-    facts = Facts(begun, command, describe_machine(), read_wrk_version(wrk), describe_commit(REPOSITORY))
+    facts = Facts(
+        begun=datetime.now().astimezone(),
+        load_average=os.getloadavg()[0],
+        command=command,
+        machine=describe_machine(),
+        wrk_version=read_wrk_version(wrk),
+        commit=describe_commit(REPOSITORY),
+    )
     cells = len(contestants) * len(workloads) * load.rounds
     at_least_s = cells * (load.warm_up_s + load.seconds * len(load.connections))
-    print(f"{cells} starts, {at_least_s / 60:.0f} minutes and more; load average {os.getloadavg()[0]:.1f}")
+    print(f"{cells} starts, {at_least_s / 60:.0f} minutes and more; load average {facts.load_average:.1f}")
     scratch = options.cache / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     outcome = measure(contestants, workloads, load, wrk=wrk, scratch=scratch, report=print)
@@ -100,7 +106,7 @@ def _compare(options: argparse.Namespace, command: str) -> int:
     name = options.name or "-".join([*options.peers, *(workload.name for workload in workloads)])
     # What is too short to be quoted does not go among the results.
     folder = options.output or (options.cache / "results" if options.quick else RESULTS)
-    path = keep_report(page, outcome, folder, f"{begun:%Y-%m-%d}-{name}")
+    path = keep_report(page, outcome, folder, f"{facts.begun:%Y-%m-%d}-{name}")
     print(f"\n{page}\nKept in {path} and {path.with_suffix('.csv').name}")
     return 1 if outcome.failures else 0
 

@@ -22,7 +22,7 @@ $ratios
 
     $command
 
-- begun $begun; load average of the last minute $least to $most over the measurements, these servers' own load included
+- begun $begun; load average of the last minute: $loads
 - $load
 $machine
 $versions
@@ -43,6 +43,7 @@ class Facts:
 
     Args:
         begun: when, with its time zone.
+        load_average: of the machine over the minute before that.
         command: that was typed.
         machine: see `machine.describe_machine`.
         wrk_version: of the driver.
@@ -50,6 +51,7 @@ class Facts:
     """
 
     begun: datetime
+    load_average: float
     command: str
     machine: Mapping[str, str]
     wrk_version: str
@@ -62,16 +64,14 @@ def write_report(
     """The whole report as a Markdown page; `ours` in it are the configurations of the peer `jubako`."""
     ours = [each.configuration.name for each in contestants if each.peer.name == "jubako"]
     ratios = make_ratios(outcome, ours)
-    loads = [cell.load_average for cell in outcome.cells] or [0.0]
     return _PAGE.substitute(
         title=" and ".join(dict.fromkeys(each.peer.name for each in contestants)),
         table=make_table(outcome),
         ratios=f"\n{ratios}" if ratios else "",
-        rounds="one round" if load.rounds == 1 else f"{load.rounds} rounds",
+        rounds=_count_rounds(load),
         command=facts.command,
         begun=f"{facts.begun:%Y-%m-%d %H:%M %Z}",
-        least=f"{min(loads):.1f}",
-        most=f"{max(loads):.1f}",
+        loads=_describe_load_average([cell.load_average for cell in outcome.cells], facts.load_average),
         load=_describe_load(load, facts.wrk_version),
         machine="\n".join(f"- {name}: {value}" for name, value in facts.machine.items()),
         versions=_list_versions(contestants, facts.commit),
@@ -106,11 +106,23 @@ def keep_report(page: str, outcome: Outcome, folder: Path, name: str) -> Path:
 
 
 def _describe_load(load: Load, wrk_version: str) -> str:
+    order = ", every second one in reverse order" if load.rounds > 1 else ""
     return (
         f"wrk {wrk_version}, one thread, keep-alive POSTs, a closed loop: {load.seconds} s a cell after "
         f"{load.warm_up_s} s of warm-up at {max(load.connections)} connections; "
-        f"{load.rounds} rounds, every second one in reverse order"
+        f"{_count_rounds(load)}{order}"
     )
+
+
+def _count_rounds(load: Load) -> str:
+    return "one round" if load.rounds == 1 else f"{load.rounds} rounds"
+
+
+def _describe_load_average(during: Sequence[float], before: float) -> str:
+    text = f"{before:.1f} before it"
+    if during:
+        text += f", {min(during):.1f} to {max(during):.1f} at the measurements, where the servers' own load is in it"
+    return text
 
 
 def _list_versions(contestants: Sequence[Contestant], commit: str) -> str:

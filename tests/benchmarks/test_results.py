@@ -15,7 +15,7 @@ def write(make_peer, environment):
         peer = make_peer()
         contestant = Contestant(peer, peer.configurations[0], environment)
         begun = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-        facts = Facts(begun, "python -m benchmarks compare", {"cores": "2"}, "4.1.0", "abc123")
+        facts = Facts(begun, 0.2, "python -m benchmarks compare", {"cores": "2"}, "4.1.0", "abc123")
         return write_report(outcome, [contestant], [WORKLOADS["W1"]], Load((1, 64), 10, 3, 2), facts)
 
     return write
@@ -26,7 +26,7 @@ def test_a_report_says_how_it_was_measured(make_cell, write):
 
     for fact in [
         "python -m benchmarks compare",
-        "begun 2026-11-23 12:30 UTC; load average of the last minute 0.3 to 4.0",
+        "begun 2026-11-23 12:30 UTC; load average of the last minute: 0.2 before it, 0.3 to 4.0 at",
         "wrk 4.1.0",
         "10 s a cell after 3 s of warm-up at 64 connections; 2 rounds",
         "cores: 2",
