@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, cast
 
+from prometheus_client import CollectorRegistry
+
 from jubako.contracts.backend import Backend
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
 from jubako.contracts.offers import BackendType
@@ -25,6 +27,7 @@ from jubako.server.inference import InferenceRoutes, Workplace
 from jubako.server.limits import HostCheck
 from jubako.server.log_lines import choose_format
 from jubako.server.metrics import ServiceMetrics
+from jubako.server.metrics_page import ALONE, MetricsPage, OneOfMany
 from jubako.server.readiness import Readiness
 from jubako.server.request_watch import RequestWatch
 from jubako.server.thread_pool import ThreadPool
@@ -42,15 +45,18 @@ _DECODERS = 4
 _DECODES_WAITING = 1024
 
 
-def make_application(service: Service, *, workspace: Workspace, backend: Backend | None = None) -> Application:
+def make_application(
+    service: Service, *, workspace: Workspace, backend: Backend | None = None, one_of: OneOfMany = ALONE
+) -> Application:
     """Make the ASGI application of a service; nothing is started yet.
 
     Args:
         service: what is served; APIs added later are not seen.
         workspace: the plugins, settings and stores it works with.
         backend: where its runners run; None opens the one that `runners.backend` names, when the application starts.
+        one_of: what this process is among the API workers of one server.
     """
-    return Application(service, workspace, backend)
+    return Application(service, workspace, backend, one_of)
 
 
 class Application:
@@ -60,9 +66,12 @@ class Application:
         service: what is served.
         workspace: the plugins, settings and stores.
         backend: see `make_application`.
+        one_of: see `make_application`.
     """
 
-    def __init__(self, service: Service, workspace: Workspace, backend: Backend | None) -> None:
+    def __init__(
+        self, service: Service, workspace: Workspace, backend: Backend | None, one_of: OneOfMany = ALONE
+    ) -> None:
         settings = workspace.settings.server
         self._service = service
         self._workspace = workspace
@@ -72,9 +81,15 @@ class Application:
         self._decoders = ThreadPool("decode", _DECODERS, _DECODES_WAITING)
         self._readiness = Readiness(self._threads)
         self._metrics = ServiceMetrics(service.name, self._queued_rows) if settings.metrics.enabled else None
-        self._access_log = _open_access_log(settings)
-        self._quart = make_endpoints(service, settings, self._readiness, self._metrics, self._decoders)
+        self._access_log = _open_access_log(settings, one_of.slot)
+        page = None if self._metrics is None else MetricsPage(self._metrics, self._decoders, one_of)
+        self._quart = make_endpoints(service, settings, self._readiness, page)
         self._request_path = self._wrap(settings)
+
+    @property
+    def registries(self) -> tuple[CollectorRegistry, ...]:
+        """What `/metrics` tells of this process; empty if that is switched off."""
+        return () if self._metrics is None else self._metrics.registries
 
     async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
         """Answer one request, or run the lifespan."""
@@ -184,7 +199,7 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _open_access_log(settings: ServerSettings) -> AccessLog | None:
+def _open_access_log(settings: ServerSettings, slot: int) -> AccessLog | None:
     if not settings.logging.access.enabled:
         return None
-    return AccessLog(sys.stderr, choose_format(settings.logging.format, sys.stderr))
+    return AccessLog(sys.stderr, choose_format(settings.logging.format, sys.stderr), slot=slot)

@@ -10,11 +10,10 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from jubako.server.exchange import SCOPE_KEY, Exchange
-from jubako.server.metrics import ServiceMetrics
+from jubako.server.metrics_page import MetricsPage
 from jubako.server.page import CONTENT_SECURITY_POLICY, render_page
 from jubako.server.problems import Problem, problem_of, problem_of_status
 from jubako.server.readiness import Readiness
-from jubako.server.thread_pool import ThreadPool
 from jubako.services import Service
 from jubako.services.openapi import describe_service
 from jubako.settings import ServerSettings
@@ -31,8 +30,7 @@ def make_endpoints(
     service: Service,
     settings: ServerSettings,
     readiness: Readiness,
-    metrics: ServiceMetrics | None,
-    workers: ThreadPool,
+    metrics: MetricsPage | None,
 ) -> Quart:
     """Make the Quart application of a service.
 
@@ -41,7 +39,6 @@ def make_endpoints(
         settings: limits of what Quart reads.
         readiness: what `/readyz` tells.
         metrics: what `/metrics` tells; None leaves the route out.
-        workers: threads for what would hold up the event loop.
     """
     # No static folder: the default one would serve files from beside this module.
     quart = Quart("jubako.server", static_folder=None)
@@ -73,13 +70,11 @@ def make_endpoints(
         return Response(body, 503 if reasons else 200, content_type="application/json")
 
     if metrics is not None:
-        counted = metrics
+        metrics_page = metrics
 
         @quart.get("/metrics")
         async def show_metrics() -> Response:
-            # Collectors of user code may block.
-            text = await workers.run(counted.render)
-            return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+            return Response(await metrics_page.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     quart.register_error_handler(HTTPException, _tell_refusal)
     quart.register_error_handler(Exception, _tell_failure)

@@ -56,10 +56,11 @@ class Histogram:
 
 
 class _BatchSeries:
-    __slots__ = ("compute_seconds", "failed", "queue_seconds", "rows")
+    __slots__ = ("compute_seconds", "failed", "queue_rows", "queue_seconds", "rows")
 
     def __init__(self) -> None:
         self.rows = Histogram(_BATCH_ROWS)
+        self.queue_rows = Histogram(_BATCH_ROWS)
         self.queue_seconds = Histogram(_BATCH_SECONDS)
         self.compute_seconds = Histogram(_BATCH_SECONDS)
         self.failed = 0
@@ -82,6 +83,11 @@ class ServiceMetrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
+    @property
+    def registries(self) -> tuple[CollectorRegistry, ...]:
+        """These metrics, and those that user code keeps in the default registry."""
+        return self._registry, REGISTRY
+
     def request_started(self, label: str) -> None:
         """Count a request of an API or endpoint as in progress."""
         self._in_progress[label] = self._in_progress.get(label, 0) + 1
@@ -101,6 +107,7 @@ class ServiceMetrics(Collector):
         if series is None:
             series = self._batches[record.runner, record.method] = _BatchSeries()
         series.rows.observe(record.rows)
+        series.queue_rows.observe(record.waiting_rows)
         series.compute_seconds.observe(record.compute_s)
         for seconds in record.queue_s:
             series.queue_seconds.observe(seconds)
@@ -148,6 +155,11 @@ class ServiceMetrics(Collector):
     def _collect_batches(self) -> Iterable[Metric]:
         labels = ("service", "runner", "method")
         size = HistogramMetricFamily("jubako_batch_size", "Rows of the batches that returned.", labels=labels)
+        length = HistogramMetricFamily(
+            "jubako_batch_queue_rows",
+            "Rows that waited at the replica when a batch was taken up, its own included.",
+            labels=labels,
+        )
         queue = HistogramMetricFamily(
             "jubako_batch_queue_seconds", "Time that calls waited before they were taken up.", labels=labels
         )
@@ -158,7 +170,8 @@ class ServiceMetrics(Collector):
         for (runner, method), series in list(self._batches.items()):
             values = (self._service, runner, method)
             size.add_metric(values, series.rows.buckets(), series.rows.total)
+            length.add_metric(values, series.queue_rows.buckets(), series.queue_rows.total)
             queue.add_metric(values, series.queue_seconds.buckets(), series.queue_seconds.total)
             compute.add_metric(values, series.compute_seconds.buckets(), series.compute_seconds.total)
             failed.add_metric(values, series.failed)
-        return size, queue, compute, failed
+        return size, length, queue, compute, failed

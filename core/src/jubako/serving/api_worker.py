@@ -10,19 +10,23 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jubako.backends.process.backend import RunnerChannels, current_channels
 from jubako.contracts.backend import Backend
 from jubako.contracts.http_server import HttpServer
 from jubako.contracts.offers import BackendType, HttpServerType
 from jubako.errors import InternalServerError, JubakoError
 from jubako.server import Application, make_application
+from jubako.server.metrics_page import OneOfMany
 from jubako.services import Service
 from jubako.services.targets import Target, import_target, resolve_target
 from jubako.serving.control import (
     Cut,
     Failed,
+    Metrics,
     Planned,
     Prepare,
     Ready,
@@ -35,6 +39,7 @@ from jubako.serving.control import (
 )
 from jubako.serving.links import ProcessLink
 from jubako.serving.logs import configure_logging
+from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import find_target, make_plan, pinned_workspace
 from jubako.serving.signals import end_process_after
 from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
@@ -84,11 +89,13 @@ class ApiWorker:
         self._prepare = asyncio.Event()
         self._serve = asyncio.Event()
         self._stop = asyncio.Event()
-        self._channels: Prepare = Prepare()
+        self._plan = start.plan
+        self._channels: Mapping[str, tuple[str, ...]] = {}
         self._states: list[RunnerState] = []
         self._application: Application | None = None
         self._backend: Backend | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._reports: MetricsReports | None = None
 
     def run(self) -> None:
         """Serve until the supervisor says stop.
@@ -102,24 +109,32 @@ class ApiWorker:
         workspace = pinned_workspace(target.workspace(outer), self._start.plan)
         with using_workspace(workspace):
             service = import_target(target)
-            self._link.send(self._imported(service, target, workspace))
+            self._plan = self._plan or make_plan(service, target, workspace, self._start.generation)
+            self._link.send(Planned(self._plan))
             http_server: HttpServer = outer.composition.resolve(server, "serve")
-            asyncio.run(self._live(service, workspace, http_server))
+            try:
+                asyncio.run(self._live(service, workspace, http_server))
+            finally:
+                if self._reports is not None:
+                    self._reports.close()
 
     def _find_target(self, outer: Workspace) -> Target:
         if self._start.plan is not None:
             return find_target(self._start.plan.target)
         return resolve_target(self._start.text, workspace=outer, working_dir=Path(self._start.working_dir))
 
-    def _imported(self, service: Service, target: Target, workspace: Workspace) -> Planned:
-        plan = self._start.plan
-        return Planned(plan or make_plan(service, target, workspace, self._start.generation))
-
     async def _live(self, service: Service, workspace: Workspace, http_server: HttpServer) -> None:
         self._link.deliver_to(asyncio.get_running_loop(), self._take)
         await self._prepare.wait()
         self._backend = self._open_backend(service, workspace)
-        application = make_application(service, workspace=workspace, backend=self._backend)
+        for state in self._states:
+            self._set_state(state)
+        application = make_application(
+            service,
+            workspace=workspace,
+            backend=self._backend,
+            one_of=OneOfMany(self._start.slot, self._gather_metrics),
+        )
         try:
             await application.start()
         except JubakoError as error:
@@ -127,6 +142,8 @@ class ApiWorker:
                 f"The service did not start. {error.message}", why=error.why, do=error.do
             ) from error
         self._application = application
+        if application.registries:
+            self._reports = MetricsReports(application.registries, self._link.send)
         for state in self._states:
             self._set_state(state)
         self._link.send(Warm())
@@ -138,6 +155,9 @@ class ApiWorker:
         if not self._serving.cancelled():
             self._serving.result()
 
+    async def _gather_metrics(self) -> str | None:
+        return None if self._reports is None else await self._reports.ask()
+
     def _announce(self) -> None:
         self._link.send(Ready())
 
@@ -145,19 +165,34 @@ class ApiWorker:
         if not service.runners:
             return None
         composition, settings = workspace.composition, workspace.settings
-        offer = composition.find(BackendType, settings.runners.backend or "inline")
-        backend: Backend = composition.resolve(offer, "backend")(composition, settings)
+        open_backend = composition.resolve(
+            composition.find(BackendType, settings.runners.backend or "inline"), "backend"
+        )
+        token = current_channels.set(self._open_channels())
+        try:
+            backend: Backend = open_backend(composition, settings)
+        finally:
+            current_channels.reset(token)
         return backend
+
+    def _open_channels(self) -> dict[str, RunnerChannels] | None:
+        runners = () if self._plan is None else self._plan.runners
+        if not self._channels:
+            return None
+        return {runner.name: RunnerChannels(self._channels[runner.name], runner.batch_options) for runner in runners}
 
     def _take(self, record: Record) -> None:
         match record:
             case Prepare():
-                self._channels = record
+                self._channels = record.channels
                 self._prepare.set()
             case Serve():
                 self._serve.set()
             case RunnerState():
                 self._set_state(record)
+            case Metrics():
+                if self._reports is not None:
+                    self._reports.take_answer(record)
             case Stop():
                 self._begin_stop()
             case Cut():
@@ -175,7 +210,7 @@ class ApiWorker:
     def _set_state(self, state: RunnerState) -> None:
         # Of the process backend; others know by themselves how their replicas are.
         set_runner_state: Any = getattr(self._backend, "set_runner_state", None)
-        if self._application is None:
+        if self._backend is None:
             self._states.append(state)
         elif set_runner_state is not None:
             set_runner_state(state.runner, state.is_serving, state.reason)

@@ -74,7 +74,6 @@ class Child:
         name: for people, such as `API worker 0`.
         connected: the supervisor's end of the link; owned by the child from now on.
         reaper: hears of its end.
-        receive: called with the records that nobody waits for.
 
     Attributes:
         name: for people.
@@ -82,15 +81,13 @@ class Child:
         ended: done when the process has ended, with its status; None if that is not known.
     """
 
-    def __init__(
-        self, name: str, connected: socket.socket, reaper: Reaper, receive: Callable[[Record], None] = lambda _: None
-    ) -> None:
+    def __init__(self, name: str, connected: socket.socket, reaper: Reaper) -> None:
         self.name = name
         self.pid: int | None = None
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int | None] = self._loop.create_future()
         self._reaper = reaper
-        self._receive = receive
+        self._hearers: list[Callable[[Record], None]] = []
         self._received: dict[type[Any], asyncio.Future[Any]] = {}
         self._failure: Failed | None = None
         self._is_own = False
@@ -107,6 +104,10 @@ class Child:
         self._is_own = is_own
         if is_own:
             self._reaper.watch(pid, self._end)
+
+    def hear(self, receive: Callable[[Record], None]) -> None:
+        """Have `receive` called with every record from now on."""
+        self._hearers.append(receive)
 
     async def expect(self, kind: type[_Record]) -> _Record:
         """Wait for the first record of a kind.
@@ -172,7 +173,8 @@ class Child:
         awaited = self._future(type(record))
         if not awaited.done():
             awaited.set_result(record)
-        self._receive(record)
+        for hear in self._hearers:
+            hear(record)
 
     def _link_ended(self) -> None:
         """The process is ending, or cannot be reached any more."""
@@ -186,6 +188,8 @@ class Child:
             self._end(None)
 
     def _end(self, status: int | None) -> None:
+        # Its last words may still be there.
+        self.link.read_rest()
         self.link.close()
         if not self.ended.done():
             self.ended.set_result(status)

@@ -153,6 +153,41 @@ class Cut:
 
 
 @attrs.frozen
+class Counted:
+    """From an API worker or a replica: what it has counted since it began.
+
+    Args:
+        snapshot: JSON, see `serving.metrics_sum`; as text, for walking through it takes a hundred times as long.
+    """
+
+    snapshot: str
+
+
+@attrs.frozen
+class AskMetrics:
+    """From an API worker: the metrics of all processes are wanted.
+
+    Args:
+        number: comes back with the answer.
+    """
+
+    number: int
+
+
+@attrs.frozen
+class Metrics:
+    """To an API worker: the metrics of all processes.
+
+    Args:
+        number: that of the question.
+        text: in Prometheus' text format.
+    """
+
+    number: int
+    text: str
+
+
+@attrs.frozen
 class Failed:
     """From any process: it cannot start, and ends.
 
@@ -190,6 +225,9 @@ Record = (
     | Ready
     | Stop
     | Cut
+    | Counted
+    | AskMetrics
+    | Metrics
     | Failed
 )
 

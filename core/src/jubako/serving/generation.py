@@ -13,6 +13,7 @@ import attrs
 
 from jubako.serving.children import Child, Reaper
 from jubako.serving.control import Cut, RunnerState, Stop
+from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.replicas import Replicas
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import Slot
@@ -42,6 +43,7 @@ class GenerationPlace:
         listening: the socket that connections come from; the supervisor's.
         folder: for its sockets; is made.
         reaper: hears of ends.
+        desk: takes what its processes count.
     """
 
     number: int
@@ -52,6 +54,7 @@ class GenerationPlace:
     listening: socket
     folder: Path
     reaper: Reaper
+    desk: MetricsDesk
 
 
 class Generation:
@@ -73,6 +76,7 @@ class Generation:
             settings=place.settings,
             listening=place.listening,
             reaper=place.reaper,
+            desk=place.desk,
             states=self._states,
         )
         self._workers = [WorkerSlot(index, self._orders, self._rule) for index in range(place.workers)]
@@ -98,7 +102,12 @@ class Generation:
         """
         if self._place.settings.runners.backend == _PROCESS_BACKEND:
             self._replicas = Replicas(
-                self._place.settings, self._place.folder, self._rule, self._place.reaper, self._tell_states
+                self._place.settings,
+                self._place.folder,
+                self._rule,
+                self._place.reaper,
+                self._place.desk,
+                self._tell_states,
             )
         first, *others = self._workers
         self._keep(first)

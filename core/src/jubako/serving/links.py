@@ -63,6 +63,11 @@ class SupervisorLink:
             self._unsent.clear()
             self._socket.close()
 
+    def read_rest(self) -> None:
+        """Take what the other end, which is gone, said before it went."""
+        while self._is_open and self._read():
+            pass
+
     def _write(self) -> None:
         try:
             while self._unsent:
@@ -79,17 +84,19 @@ class SupervisorLink:
         except OSError:
             self._end()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take some of what was sent; False if there was nothing."""
         try:
             data = self._socket.recv(_READ_BYTES)
             for record in self._decoder.feed(data):
                 self._receive(record)
         except BlockingIOError:
-            return
+            return False
         except (OSError, JubakoError, ValueError):
             data = b""
         if not data:
             self._end()
+        return bool(data)
 
     def _end(self) -> None:
         if self._is_open:

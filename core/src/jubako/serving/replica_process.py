@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
 import socket
 import sys
+
+from prometheus_client import REGISTRY
 
 from jubako.backends.process.replica_side import ReplicaServer
 from jubako.errors import JubakoError
@@ -18,6 +21,7 @@ from jubako.plugins import Composition
 from jubako.serving.control import Began, Failed, Ready, Record, StartReplica, Stop
 from jubako.serving.links import ProcessLink
 from jubako.serving.logs import configure_logging
+from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import find_target, make_runner, pinned_workspace
 from jubako.serving.signals import end_process_after
 from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
@@ -80,8 +84,17 @@ async def _serve(start: StartReplica, workspace: Workspace, link: ProcessLink, l
     link.deliver_to(asyncio.get_running_loop(), take)
     runner_plan = next(runner for runner in start.plan.runners if runner.name == start.runner)
     runner = make_runner(runner_plan, start.plan, workspace)
-    server = ReplicaServer(runner, runner_plan, workspace.composition, ())
-    await server.serve(listening, stop, lambda: link.send(Ready()))
+    server = ReplicaServer(
+        runner,
+        options=runner_plan.batch_options,
+        placement=runner_plan.placements[start.index],
+        composition=workspace.composition,
+    )
+    with contextlib.ExitStack() as closing:
+        if start.settings.server.metrics.enabled:
+            # What the runner's own code counts; batches are counted by the API workers that sent them.
+            closing.callback(MetricsReports((REGISTRY,), link.send).close)
+        await server.serve(listening, stop, lambda: link.send(Ready()))
 
 
 def _become_independent(placement: Placement) -> None:

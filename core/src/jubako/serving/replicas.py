@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jubako.serving.children import Child, ProcessEnded, Reaper, link_pair, spawn
 from jubako.serving.control import Ready, RunnerState, StartReplica, Stop
+from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import NeverBegan, Slot
 from jubako.serving.zygote_keeper import ZygoteKeeper
@@ -28,6 +29,7 @@ class Replicas:
         folder: for the sockets; made here.
         rule: how patient to be with starts that fail.
         reaper: hears of ends.
+        desk: takes what the replicas count.
         changed: called when a replica became ready or went away.
 
     Attributes:
@@ -35,12 +37,19 @@ class Replicas:
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, rule: RestartRule, reaper: Reaper, changed: Callable[[], None]
+        self,
+        settings: Settings,
+        folder: Path,
+        rule: RestartRule,
+        reaper: Reaper,
+        desk: MetricsDesk,
+        changed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._rule = rule
         self._reaper = reaper
+        self._desk = desk
         self._changed = changed
         self._zygote = ZygoteKeeper(settings, rule, reaper)
         self._listening: list[socket.socket] = []
@@ -65,7 +74,9 @@ class Replicas:
                 self._listening.append(listening)
                 start = StartReplica(runner.name, index, self._settings, plan)
                 self.slots.append(
-                    ReplicaSlot(runner, start, listening, self._zygote, self._rule, self._reaper, self._changed)
+                    ReplicaSlot(
+                        runner, start, listening, self._zygote, self._rule, self._reaper, self._desk, self._changed
+                    )
                 )
         return channels
 
@@ -110,6 +121,7 @@ class ReplicaSlot(Slot):
         zygote: forks them.
         rule: how patient to be with starts that fail.
         reaper: hears of ends.
+        desk: takes what they count.
         changed: called after each change.
     """
 
@@ -121,6 +133,7 @@ class ReplicaSlot(Slot):
         zygote: ZygoteKeeper,
         rule: RestartRule,
         reaper: Reaper,
+        desk: MetricsDesk,
         changed: Callable[[], None],
     ) -> None:
         super().__init__(f"replica {start.index} of runner {runner.name!r}", rule)
@@ -130,12 +143,14 @@ class ReplicaSlot(Slot):
         self._listening = listening
         self._zygote = zygote
         self._reaper = reaper
+        self._desk = desk
         self._notify = changed
 
     def open(self) -> Child:
         """See `Slot`."""
         ours, theirs = link_pair()
         child = Child(self.name, ours, self._reaper)
+        self._desk.attend(child, f"replica {self.runner}", self._start.index)
         if self._can_fork and not self._zygote.is_broken:
             with theirs:
                 self._zygote.fork(theirs, self._listening)

@@ -11,7 +11,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
@@ -22,6 +22,8 @@ from jubako.serving.children import Reaper
 from jubako.serving.generation import Generation, GenerationPlace
 from jubako.serving.listening import address_of, open_listening_socket
 from jubako.serving.logs import configure_logging
+from jubako.serving.metrics_desk import MetricsDesk
+from jubako.serving.reload import watching_sources
 from jubako.serving.runtime_folder import open_runtime_folder
 from jubako.serving.signals import StopSignals
 from jubako.serving.system import adopt_orphans
@@ -104,6 +106,7 @@ class _Supervisor:
         self._listening = listening
         self._folder = folder
         self._number = 0
+        self._desk = MetricsDesk()
         self._current: Generation | None = None
         self._retiring: set[asyncio.Task[bool]] = set()
         self._stopping = asyncio.Event()
@@ -126,7 +129,9 @@ class _Supervisor:
         with StopSignals(later(self._stopping), later(self._cutting)) as signals:
             loop.add_signal_handler(signal.SIGHUP, self._renewing.set)
             try:
-                is_orderly = await self._serve()
+                # Before the first generation reads its sources, so that no change goes unseen.
+                with self._watching_sources():
+                    is_orderly = await self._serve()
             finally:
                 self._reaper.close()
                 loop.remove_signal_handler(signal.SIGHUP)
@@ -145,9 +150,8 @@ class _Supervisor:
             await generation.kill()
             raise
         self._announce(f"Serving {generation.service} at {address_of(self._listening)} (Ctrl-C stops)")
-        with self._watching_sources():
-            while await self._next_wish():
-                await self._renew()
+        while await self._next_wish():
+            await self._renew()
         return await self._stop(self._current)
 
     async def _next_wish(self) -> bool:
@@ -210,9 +214,12 @@ class _Supervisor:
                 listening=self._listening,
                 folder=self._folder / str(self._number),
                 reaper=self._reaper,
+                desk=self._desk,
             )
         )
 
-    @contextlib.contextmanager
-    def _watching_sources(self) -> Iterator[None]:
-        yield
+    def _watching_sources(self) -> contextlib.AbstractContextManager[None]:
+        if not self._options.reload:
+            return contextlib.nullcontext()
+        loop = asyncio.get_running_loop()
+        return watching_sources(self._options.working_dir, lambda: loop.call_soon_threadsafe(self._renewing.set))

@@ -11,6 +11,7 @@ import attrs
 
 from jubako.serving.children import Child, Reaper, link_pair, spawn
 from jubako.serving.control import Planned, Prepare, Ready, RunnerState, Serve, StartWorker, Warm
+from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import Slot
 from jubako.settings import Settings
@@ -30,6 +31,7 @@ class WorkerOrders:
         settings: in force.
         listening: the socket that connections come from.
         reaper: hears of ends.
+        desk: takes what they count.
         plan: None until the first worker has made it.
         channels: the paths of replicas' sockets, by runner.
         states: tells how the runners are.
@@ -43,6 +45,7 @@ class WorkerOrders:
     settings: Settings
     listening: socket
     reaper: Reaper
+    desk: MetricsDesk
     states: Callable[[], tuple[RunnerState, ...]]
     plan: Plan | None = None
     channels: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
@@ -73,6 +76,7 @@ class WorkerSlot(Slot):
         orders = self._orders
         ours, theirs = link_pair()
         child = Child(self.name, ours, orders.reaper)
+        orders.desk.attend(child, "api", self._index)
         child.runs_as(spawn(_MODULE, theirs, (orders.listening,)))
         return child
 
