@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jubako.contracts.offers import BatchPolicyType
@@ -66,6 +66,10 @@ class Replica:
     def is_idle(self) -> bool:
         """True if no call waits and no batch runs."""
         return all(lane.is_idle for lane in self.lanes.values())
+
+    def when_progress(self, callback: Callable[[], None]) -> None:
+        """Call `callback` on the loop each time a batch has ended and the next ones were taken up."""
+        self._compute.when_room(callback)
 
     async def set_up(self, placement: Placement) -> None:
         """Load the model in the thread that will run it.

@@ -20,9 +20,10 @@ from jubako._origins import NO_REQUEST, Origin
 from jubako.contracts.backend import BatchRecord
 from jubako.dispatch.admission import Admission
 from jubako.dispatch.isolation import late
+from jubako.dispatch.losses import error_of_loss
 from jubako.dispatch.messages import Answer, Line, OpenLine, SentCall
 from jubako.dispatch.observing import BatchObservers
-from jubako.errors import JubakoError, RunnerFailed, ServiceUnavailable
+from jubako.errors import ServiceUnavailable
 from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
 
@@ -213,9 +214,11 @@ class CallerQueue:
     def _replica_with_most_credit(self) -> _Replica | None:
         if len(self._replicas) == 1:
             best = self._replicas[0]
+        elif self._replicas:
+            best = max(self._replicas, key=lambda replica: replica.credit_rows)
         else:
-            best = max(self._replicas, key=lambda replica: replica.credit_rows, default=None)
-        return best if best is not None and best.credit_rows > 0 else None
+            return None
+        return best if best.credit_rows > 0 else None
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._answered_s = time.monotonic()
@@ -253,7 +256,9 @@ class CallerQueue:
         for pending in [pending for pending in self._pending.values() if pending.replica is replica]:
             pending.losses += 1
             is_blamed = pending.is_started or pending.losses > _MAX_LOSSES
-            error = self._error_of_loss(pending, is_blamed, reason)
+            error = error_of_loss(
+                self._runner_name, pending.call, reason, is_blamed=is_blamed, is_idempotent=self._is_idempotent
+            )
             if error is not None:
                 self._end(pending, error)
                 continue
@@ -271,21 +276,6 @@ class CallerQueue:
         self._note_idle()
         self._flush_soon()
         self._end_without_replica()
-
-    def _error_of_loss(self, pending: _Pending, is_blamed: bool, reason: str) -> JubakoError | None:
-        if not self._is_idempotent:
-            return ServiceUnavailable(
-                f"the replica of runner {self._runner_name!r} that had the call is gone: {reason}.",
-                why="The runner is declared not idempotent, so the call is not tried again.",
-                do="find out whether it took effect, then try again",
-            )
-        if is_blamed and pending.call.tries > 0:
-            return RunnerFailed(
-                f"two replicas of runner {self._runner_name!r} died while they computed the call: {reason}.",
-                why="The second one computed nothing else.",
-                do="look for what the input does to the model; the log has how the replicas ended",
-            )
-        return None
 
     def _end_without_replica(self) -> None:
         if self._outage is not None and not self._replicas:

@@ -76,7 +76,9 @@ class Receiver(Protocol):
 class Line(Protocol):
     """The way from one caller queue to one replica's lane; nothing here blocks or raises."""
 
-    cost: CostModel
+    @property
+    def cost(self) -> CostModel:
+        """What batches are expected to take there."""
 
     def send(self, calls: Sequence[SentCall]) -> None:
         """Hand over calls, in order; the last of them may exceed the credit."""

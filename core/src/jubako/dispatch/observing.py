@@ -26,6 +26,6 @@ class BatchObservers:
             try:
                 observer.batch_returned(record)
             # Foreign code: an observer that fails is named, and must not cost an answer.
-            except Exception:
+            except Exception:  # noqa: BLE001  # foreign code, named in the log
                 _log.exception("observer %r raised and is not told of batches any more", observer)
                 self._observers.remove(observer)

@@ -11,7 +11,7 @@ import orjson
 
 from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument
-from jubako.payloads import _pickled
+from jubako.payloads import _pickled, _trees
 from jubako.values.payload import EncodedPayload
 
 _MAX_JSON_DEPTH = 64
@@ -55,17 +55,19 @@ class ListPayload(Payload):
         return sys.getsizeof(batch) + sum(map(sys.getsizeof, batch))
 
     def encode(self, batch: Any) -> EncodedPayload:
-        """Bytes as buffers, JSON-like items as JSON, all others as a private pickle."""
+        """Bytes as buffers, JSON-like items as JSON, also with arrays in them; all others as a private pickle."""
         if batch and all(type(item) is bytes for item in batch):
             return EncodedPayload(self.name, {"layout": "bytes"}, tuple(batch))
         if all(_is_json_like(item, _MAX_JSON_DEPTH) for item in batch):
             return EncodedPayload(self.name, {"layout": "json"}, (orjson.dumps(batch),))
-        return _pickled.encode(self.name, batch)
+        return _trees.encode(self.name, batch) or _pickled.encode(self.name, batch)
 
     def decode(self, encoded: EncodedPayload) -> Any:
         """A new list."""
         if _pickled.is_pickled(encoded):
             return _pickled.decode(encoded)
+        if _trees.is_tree(encoded):
+            return _trees.decode(encoded)
         if encoded.header["layout"] == "bytes":
             return [bytes(buffer) for buffer in encoded.buffers]
         return orjson.loads(encoded.buffers[0])

@@ -71,7 +71,7 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
         batches.append(value)
         payloads.append(payload)
         if payload is None:
-            keys.append(_constant_key(value))
+            keys.append(constant_key(value))
         else:
             counts.append(payload.count_rows(value, axis))
             keys.append((payload.name, payload.fit_key(value, axis)))
@@ -132,7 +132,7 @@ def _size_bytes(value: Any, table: PayloadTable) -> int:
     return payload.size_bytes(value) if payload.is_batch(value) else sys.getsizeof(value)
 
 
-def _constant_key(value: Any) -> Hashable:
+def constant_key(value: Any) -> Hashable:
     # The type belongs to the key: 1, 1.0 and True are equal, and no model must take one for the other.
     try:
         hash(value)

@@ -1,0 +1,198 @@
+"""`ProcessBackend`: what an API worker starts to reach replicas that run in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+from jubako.backends.process.answer_codec import AnswerCodec
+from jubako.backends.process.blocking import BlockingCaller
+from jubako.backends.process.call_codec import CallCodec
+from jubako.backends.process.worker_side import ReplicaLink
+from jubako.contracts.backend import Backend, DispatchObserver, RunnerHandle, RunnerStatus
+from jubako.dispatch.caller import CallerQueue
+from jubako.dispatch.handle import MethodQueue, QueueHandle
+from jubako.dispatch.messages import SentCall
+from jubako.dispatch.observing import BatchObservers
+from jubako.errors import ConfigurationError, NotFound, RunnerFailed
+from jubako.payloads import PayloadTable
+from jubako.plugins import Composition
+from jubako.runners.methods import MethodSpec
+from jubako.runners.router import Binding
+from jubako.runners.runner import RunnerDefinition
+from jubako.settings import Settings
+from jubako.values.resources import BatchOptions
+
+
+@attrs.frozen
+class RunnerChannels:
+    """How one runner's replicas are reached.
+
+    Args:
+        sockets: the path of each replica's listening Unix socket, in order; at least one.
+        options: how calls are joined, the same as in the replicas.
+    """
+
+    sockets: tuple[str, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
+    options: BatchOptions = attrs.field(factory=BatchOptions)
+
+
+current_channels: ContextVar[Mapping[str, RunnerChannels] | None] = ContextVar("jubako_channels", default=None)
+"""Runner name to its channels; None where nobody has started replicas. Set by what runs an API worker."""
+
+
+def open_backend(composition: Composition, settings: Settings) -> Backend:
+    """Make the process backend of this API worker; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: nobody has started replicas for this process.
+    """
+    channels = current_channels.get()
+    if channels is None:
+        raise ConfigurationError(
+            "the process backend runs under `jubako serve` only.",
+            why="Something has to start the replicas, watch over them and replace those that die.",
+            do="serve with `jubako serve`, or set runners.backend to inline",
+        )
+    return ProcessBackend(channels, composition)
+
+
+class ProcessBackend(Backend):
+    """Connects to replicas that something else starts and replaces; lives on the event loop that starts it.
+
+    Args:
+        channels: runner name to its channels.
+        composition: where payload types come from.
+    """
+
+    def __init__(self, channels: Mapping[str, RunnerChannels], composition: Composition) -> None:
+        self._channels = channels
+        self._table = PayloadTable(composition)
+        self._runners: dict[str, _RemoteRunner] = {}
+        self._outages: dict[str, str] = {}
+
+    async def start(self, runners: Sequence[RunnerDefinition], observers: Sequence[DispatchObserver] = ()) -> None:
+        """See `Backend`; waits until every replica is connected, for as long as models take to load."""
+        heard_by = BatchObservers(observers)
+        try:
+            for runner in runners:
+                if runner.name not in self._channels:
+                    raise NotFound(
+                        f"runner {runner.name!r} has no replicas.",
+                        why=f"There are replicas of {sorted(self._channels)}.",
+                    )
+                remote = _RemoteRunner(runner, self._channels[runner.name], self._table, heard_by)
+                self._runners[runner.name] = remote
+                remote.set_outage(self._outages.get(runner.name))
+            for remote in self._runners.values():
+                await remote.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """See `Backend`; the replicas go on until whoever started them stops them."""
+        runners, self._runners = list(self._runners.values()), {}
+        await asyncio.gather(*(remote.stop() for remote in runners))
+
+    def statuses(self) -> tuple[RunnerStatus, ...]:
+        """See `Backend`."""
+        return tuple(remote.status() for remote in self._runners.values())
+
+    def handle(self, runner_name: str) -> RunnerHandle:
+        """See `Backend`."""
+        if runner_name not in self._runners:
+            raise NotFound(f"runner {runner_name!r} was not started.", why=f"Started are {sorted(self._runners)}.")
+        return self._runners[runner_name].handle
+
+    def set_runner_state(self, name: str, is_serving: bool, reason: str = "") -> None:
+        """Say whether the replicas of a runner are being started.
+
+        While they are not, its calls are answered 503 as soon as no replica is left, `start` fails, and the runner is
+        not ready. May be called before `start`; called on the backend's loop.
+
+        Args:
+            name: the runner's; a name that nobody has is remembered and changes nothing.
+            is_serving: False once tries to start a replica have been given up for a while.
+            reason: why, for people.
+        """
+        if is_serving:
+            self._outages.pop(name, None)
+        else:
+            self._outages[name] = reason or "its replicas do not start"
+        if name in self._runners:
+            self._runners[name].set_outage(self._outages.get(name))
+
+
+class _RemoteRunner:
+    """One runner: a queue for each of its methods, and a link to each of its replicas."""
+
+    def __init__(
+        self, runner: RunnerDefinition, channels: RunnerChannels, table: PayloadTable, observers: BatchObservers
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        options = channels.options
+        specs = runner.methods(options)
+        self._runner = runner
+        self._outage: str | None = None
+        self._changed = asyncio.Event()
+        calls, answers = CallCodec(runner.name, specs, table), AnswerCodec(runner.name, table)
+        self._blocking = BlockingCaller(calls, answers, is_idempotent=runner.is_idempotent)
+        self._queues = {
+            name: CallerQueue(runner.name, options, is_idempotent=runner.is_idempotent, observers=observers)
+            for name in specs
+        }
+        self.handle = QueueHandle(
+            runner_name=runner.name,
+            loop=loop,
+            methods={name: MethodQueue(spec, self._queues[name]) for name, spec in specs.items()},
+            options=options,
+            table=table,
+            run_past_queue=self._run_past_queue,
+        )
+        self._binding = Binding(loop, self.handle)
+        self._links = [ReplicaLink(path, calls, answers, self._queues, self._changed.set) for path in channels.sockets]
+
+    async def start(self) -> None:
+        """Wait for every replica, and send the runner's calls to them."""
+        while not all(link.is_connected for link in self._links):
+            if self._outage is not None:
+                raise RunnerFailed(f"runner {self._runner.name!r} cannot be started.", why=self._outage)
+            self._changed.clear()
+            await self._changed.wait()
+        self._runner.router.bind(self._binding)
+
+    async def stop(self) -> None:
+        """Answer what is queued, and end the connections."""
+        await asyncio.gather(*(queue.drain() for queue in self._queues.values()))
+        self._runner.router.unbind(self._binding)
+        await asyncio.gather(*(link.close() for link in self._links))
+
+    def set_outage(self, reason: str | None) -> None:
+        """See `ProcessBackend.set_runner_state`."""
+        self._outage = reason
+        for queue in self._queues.values():
+            queue.set_outage(reason)
+        self._changed.set()
+
+    def status(self) -> RunnerStatus:
+        """Ready if a replica is connected."""
+        if any(link.is_connected for link in self._links):
+            return RunnerStatus(self._runner.name, is_ready=True)
+        reason = "no replica is connected" if self._outage is None else self._outage
+        return RunnerStatus(self._runner.name, is_ready=False, reason=reason)
+
+    def _run_past_queue(self, spec: MethodSpec, call: SentCall) -> concurrent.futures.Future[Any]:
+        # Done when it returns: the loop's own thread has nothing else to do but to wait.
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        paths = [link.path for link in sorted(self._links, key=lambda link: not link.is_connected)]
+        try:
+            future.set_result(self._blocking.call(paths, spec.name, call))
+        except Exception as error:  # noqa: BLE001  # raised again where the caller waits, a few lines on
+            future.set_exception(error)
+        return future

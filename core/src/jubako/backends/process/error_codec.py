@@ -1,0 +1,61 @@
+"""Errors as they travel: the name of a class of `jubako.errors`, its texts and fields; never a pickle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jubako.errors
+from jubako.errors import InternalServerError, JubakoError
+
+_FIELDS = ("field", "expected", "retry_after_s")
+
+
+class RemoteCause(Exception):
+    """What a runner raised in its replica, by name and text: its class may not exist in this process."""
+
+
+def encode_error(error: BaseException) -> list[Any]:
+    """Lay an error out as JSON: class, message, why, do, fields, status, and what caused it.
+
+    A user's subclass travels as the nearest class of Jubako, with its own `error_code`.
+    """
+    if not isinstance(error, JubakoError):
+        return [InternalServerError.__name__, _words(error), "", "", {}, InternalServerError.error_code, _cause(error)]
+    cls = next(base for base in type(error).__mro__ if getattr(jubako.errors, base.__name__, None) is base)
+    fields = {name: getattr(error, name) for name in _FIELDS if hasattr(error, name)}
+    texts = [str(getattr(error, name, "")) for name in ("message", "why", "do")]
+    # A subclass that has its own way to make its text would be shown without it.
+    whole = "\n".join(part for part in (*texts[:2], f"Do: {texts[2]}" if texts[2] else "") if part)
+    if str(error) != whole:
+        texts = [str(error), "", ""]
+    return [cls.__name__, *texts, fields, error.error_code, _cause(error)]
+
+
+def decode_error(record: list[Any]) -> JubakoError:
+    """Make the error that `encode_error` laid out; a class that is none of Jubako's becomes `InternalServerError`."""
+    name, message, why, do, fields, error_code, cause = record
+    cls = getattr(jubako.errors, name, None)
+    if not (isinstance(cls, type) and issubclass(cls, JubakoError)):
+        cls = InternalServerError
+    error: JubakoError = cls.__new__(cls)
+    # Its own constructor may want more than every error has.
+    JubakoError.__init__(error, message, why=why, do=do)
+    for field in _FIELDS:
+        if field in fields:
+            setattr(error, field, fields[field])
+    if error_code != cls.error_code:
+        error.error_code = int(error_code)  # type: ignore[misc]  # this object's own status, as its class had it there
+    if cause is not None:
+        error.__cause__ = RemoteCause(str(cause))
+    return error
+
+
+def _cause(error: BaseException) -> str | None:
+    return None if error.__cause__ is None else _words(error.__cause__)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # a user's class of exception, whose text cannot be made
+        return type(error).__name__
