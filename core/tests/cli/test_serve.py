@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import os
-import queue
-import re
 import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,124 +50,29 @@ async def fail(text):
 """
 
 
-class Server:
-    """A `jubako serve` process."""
-
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "jubako", "serve", *arguments],
-            cwd=folder,
-            env={**clean, "JUBAKO_HOME": str(folder / "home"), "JUBAKO_PLUGINS": "", **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._incoming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            self.lines.append(line)
-            self._incoming.put(line)
-        self._incoming.put(None)
-
-    def wait_for_line(self, pattern: str) -> re.Match[str]:
-        end = time.monotonic() + PATIENCE_S
-        while (line := self._incoming.get(timeout=max(0.01, end - time.monotonic()))) is not None:
-            if match := re.search(pattern, line):
-                return match
-        raise AssertionError(f"no line matched {pattern!r} in:\n{self.text}")
-
-    @property
-    def text(self) -> str:
-        return "".join(self.lines)
-
-    def wait_until_ready(self) -> int:
-        return int(self.wait_for_line(r"^Serving example at http://127\.0\.0\.1:(\d+) \(Ctrl-C stops\)$").group(1))
-
-    def wait_until_begun(self) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while not (self.folder / "begun").exists():
-            assert time.monotonic() < end, self.text
-            time.sleep(0.005)
-
-    def ended(self) -> int:
-        code = self.process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-        return code
-
-
-def post(port: int, path: str, body: str, media_type: str = "text/plain", **headers: str) -> tuple[int, bytes]:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
-        connection.request("POST", path, body, {"content-type": media_type, **headers})
-        response = connection.getresponse()
-        return response.status, response.read()
-
-
-def wait_until_refused(port: int) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            return
-        time.sleep(0.005)
-    raise AssertionError("connections are still accepted")
-
-
-class Asking(threading.Thread):
-    """A request in a thread of its own."""
-
-    def __init__(self, port: int, path: str, body: str) -> None:
-        super().__init__(daemon=True)
-        self.arguments = (port, path, body)
-        self.answer: tuple[int, bytes] | Exception | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.answer = post(*self.arguments)
-        except Exception as error:
-            self.answer = error
-
-    def answered(self) -> tuple[int, bytes] | Exception | None:
-        self.join(PATIENCE_S)
-        return self.answer
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "service.py").write_text(SERVICE)
     return tmp_path
 
 
-@pytest.fixture
-def start(folder: Path) -> Iterator:
-    servers: list[Server] = []
+@pytest.fixture(params=["inline", "process"])
+def start(request, folder, serve):
+    """Serve what stands in the folder, with each backend in turn."""
 
-    def begin(*arguments: str, **environment: str) -> Server:
-        if "--port" not in arguments:
-            arguments = (*arguments, "--port", "0")
-        servers.append(Server(folder, *arguments, **environment))
-        return servers[-1]
+    def begin(*arguments, **environment):
+        if "--backend" not in arguments:
+            arguments = (*arguments, "--backend", request.param)
+        return serve(folder, *arguments, **environment)
 
-    yield begin
-    for server in servers:
-        server.process.kill()
-        server.process.wait(PATIENCE_S)
-        server._reader.join(PATIENCE_S)
-        server.process.stderr.close()
+    return begin
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start, number):
     server = start("service:svc")
-    port = server.wait_until_ready()
-    assert post(port, "/double", "21", "application/json") == (200, b"42")
+    server.wait_until_ready()
+    assert server.post("/double", "21", "application/json") == (200, b"42")
     server.process.send_signal(number)
     assert server.ended() == 0
     assert "Traceback" not in server.text
@@ -185,11 +83,11 @@ def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start, number
 @pytest.mark.parametrize("path", ["/wait", "/wait_sync"])
 def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(start, path):
     server = start("service:svc")
-    port = server.wait_until_ready()
-    asking = Asking(port, path, "0.6")
+    server.wait_until_ready()
+    asking = server.ask(path, "0.6")
     server.wait_until_begun()
     server.process.send_signal(signal.SIGTERM)
-    wait_until_refused(port)
+    server.wait_until_refused()
     assert asking.answered() == (200, b"waited")
     assert server.ended() == 0
 
@@ -211,8 +109,8 @@ def test_idle_connections_do_not_delay_the_exit(start):
 
 def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
-    port = server.wait_until_ready()
-    asking = Asking(port, "/wait", "30")
+    server.wait_until_ready()
+    asking = server.ask("/wait", "30")
     server.wait_until_begun()
     started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
@@ -225,8 +123,8 @@ def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
 
 def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
-    port = server.wait_until_ready()
-    asking = Asking(port, "/wait_sync", "60")
+    server.wait_until_ready()
+    asking = server.ask("/wait_sync", "60")
     server.wait_until_begun()
     started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
@@ -237,8 +135,8 @@ def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
 
 def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start):
     server = start("service:svc")
-    port = server.wait_until_ready()
-    asking = Asking(port, "/wait", "30")
+    server.wait_until_ready()
+    asking = server.ask("/wait", "30")
     server.wait_until_begun()
     server.process.send_signal(signal.SIGINT)
     server.process.send_signal(signal.SIGTERM)
@@ -254,8 +152,8 @@ def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start):
 def test_a_function_that_blocks_the_loop_cannot_keep_the_process_for_ever(start):
     # The watchdog ends it 5 s after the drain; the exit code says that it was not in order.
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.1")
-    port = server.wait_until_ready()
-    Asking(port, "/block", "60")
+    server.wait_until_ready()
+    server.ask("/block", "60")
     server.wait_until_begun()
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 1
@@ -263,8 +161,8 @@ def test_a_function_that_blocks_the_loop_cannot_keep_the_process_for_ever(start)
 
 def test_a_failure_of_user_code_is_told_in_the_log_under_the_requests_id(start):
     server = start("service:svc", JUBAKO_SERVER__LOGGING__FORMAT="json")
-    port = server.wait_until_ready()
-    status, body = post(port, "/fail", "x", **{"x-request-id": "find-me"})
+    server.wait_until_ready()
+    status, body = server.post("/fail", "x", **{"x-request-id": "find-me"})
     assert status == 500
     assert b"secret" not in body
     assert json.loads(body)["request_id"] == "find-me"
@@ -314,9 +212,9 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     (folder / "service.py").rename(project / "service.py")
     (folder / "jubako.yaml").write_text("server:\n  api_keys: [opensesame]\n")
     server = start("service.py:svc", "--working-dir", "project", "--config", "jubako.yaml")
-    port = server.wait_until_ready()
-    assert post(port, "/double", "1", "application/json")[0] == 401
-    assert post(port, "/double", "1", "application/json", **{"x-api-key": "opensesame"}) == (200, b"2")
+    server.wait_until_ready()
+    assert server.post("/double", "1", "application/json")[0] == 401
+    assert server.post("/double", "1", "application/json", **{"x-api-key": "opensesame"}) == (200, b"2")
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
     assert "opensesame" not in server.text
@@ -325,8 +223,8 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
 def test_a_broken_plugin_is_told_of_and_serving_goes_on(start, site):
     site.install_plugin("broken", "raise OSError('this plugin is broken')\n")
     server = start("service:svc", JUBAKO_PLUGINS="broken", PYTHONPATH=str(site.folder))
-    port = server.wait_until_ready()
-    assert post(port, "/double", "1", "application/json") == (200, b"2")
+    server.wait_until_ready()
+    assert server.post("/double", "1", "application/json") == (200, b"2")
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
     assert "plugin broken is failed" in server.text

@@ -42,7 +42,7 @@ from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import find_target, make_plan, pinned_workspace
 from jubako.serving.signals import end_process_after
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
+from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
 _logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def main() -> None:
     start = link.receive()
     if not isinstance(start, StartWorker):
         raise SystemExit(f"an API worker was sent {start!r}")
+    name_process(f"jubako-api-{start.slot}")
     configure_logging(start.settings.server.logging.format, sys.stderr, "api", start.slot)
     exit_code = 0
     try:

@@ -24,7 +24,7 @@ from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import find_target, make_runner, pinned_workspace
 from jubako.serving.signals import end_process_after
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
+from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 from jubako.values.placement import Placement
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
@@ -49,6 +49,7 @@ def run_replica(connected: socket.socket, listening: socket.socket, composition:
         listening: where API workers connect; the supervisor has it too.
         composition: the plugins, if they are composed already.
     """
+    name_process("jubako-replica")
     link = ProcessLink(connected)
     link.send(Began(os.getpid()))
     start = link.receive()

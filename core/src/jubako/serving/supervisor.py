@@ -31,7 +31,7 @@ from jubako.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-_DEFAULT_BACKEND = "inline"
+_DEFAULT_BACKEND = "process"
 _KILLED_BY_SIGNAL = 128
 
 

@@ -21,7 +21,7 @@ from jubako.plugins import Composition, compose
 from jubako.serving.control import Decoder, Fork, WarmUp
 from jubako.serving.logs import configure_logging
 from jubako.serving.replica_process import run_replica
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor
+from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def main() -> None:
     """Fork replicas until the supervisor closes the link; in a replica, run it."""
     leave_signals_to_supervisor()
     die_with_parent()
+    name_process("jubako-zygote")
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
     replica = zygote.serve()
     if replica is not None:

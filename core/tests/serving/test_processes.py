@@ -1,0 +1,338 @@
+"""The processes of `jubako serve`: who replaces what, what a Plan holds still, and what is left in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals and orphans are Linux's")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+
+# The runner says which process answers, and which version of the model it has.
+SERVICE = """
+import asyncio, os, pathlib, time
+import numpy as np
+import jubako
+from jubako.io import JSON, Text
+
+HERE = pathlib.Path(__file__).parent
+
+class Versioned(jubako.Runner):
+    num_replica = 2
+
+    def __init__(self, offsets, change):
+        super().__init__("versioned")
+        self.model = jubako.models.get("weights")
+        self.offsets, self.change = offsets, change
+
+    @property
+    def required_models(self):
+        return (self.model.tag,)
+
+    def _setup(self):
+        if (HERE / "broken").exists():
+            raise OSError("the weights are gone")
+        self.weights = int(self.model.path_of("weights.txt").read_text())
+
+    def _run_batch(self, seconds):
+        if max(seconds) > 0:
+            time.sleep(float(max(seconds)))
+        return np.stack([self.change(self.offsets + self.weights)] * len(seconds))
+
+runner = Versioned(np.array([0, 10]), lambda values: values * 2)
+svc = jubako.Service("versioned", runners=[runner])
+
+@svc.api(input=JSON(), output=JSON())
+async def ask(seconds):
+    return (await runner.async_run(float(seconds))).tolist()
+
+@svc.api(input=Text(), output=Text())
+async def who(_):
+    return str(os.getpid())
+
+@svc.api(input=Text(), output=Text())
+async def wait(seconds):
+    (HERE / "begun").touch()
+    await asyncio.sleep(float(seconds))
+    return "waited"
+"""
+
+SAVE = """
+import sys, jubako
+with jubako.models.create("weights") as draft:
+    draft.path_of("weights.txt").write_text(sys.argv[1])
+"""
+
+JSON_TYPE = "application/json"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "service.py").write_text(SERVICE)
+    return tmp_path
+
+
+@pytest.fixture
+def save(folder, site_class):
+    """Return a function that stores the next version of the model, from another process."""
+
+    def write(weights):
+        done = site_class(folder).run_python(
+            "-c", SAVE, str(weights), JUBAKO_HOME=str(folder / "home"), **without_own_path(folder)
+        )
+        assert done.returncode == 0, done.stderr
+
+    return write
+
+
+def without_own_path(folder):
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.fixture(params=["inline", "process"])
+def start(request, folder, save, serve):
+    """Serve the model of weight 1, with each backend in turn."""
+    save(1)
+    return lambda *arguments, **environment: serve(
+        folder, "service:svc", "--backend", request.param, *arguments, **environment
+    )
+
+
+@pytest.fixture
+def start_processes(folder, save, serve):
+    """Serve the model of weight 1 with the process backend."""
+    save(1)
+    return lambda *arguments, **environment: serve(
+        folder, "service:svc", "--backend", "process", *arguments, **environment
+    )
+
+
+def kill(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def replaced(served, name, gone):
+    """Wait until as many processes of a name are there as were killed, all of them others."""
+    served.wait_until(lambda: len(set(served.processes(name)) - set(gone)) >= len(gone))
+
+
+def ask(served, seconds="0"):
+    """Ask until a connection is taken and answered: what was killed may have taken it."""
+    while True:
+        with contextlib.suppress(ConnectionError, http.client.HTTPException):
+            status, body = served.post("/ask", seconds, JSON_TYPE)
+            return status, json.loads(body)
+
+
+@linux
+def test_what_is_killed_is_replaced_and_serves_the_version_of_the_start_until_sighup(start_processes, save, folder):
+    served = start_processes("--workers", "2")
+    served.wait_until_ready()
+    assert ask(served) == (200, [2, 22])
+    save(5)
+    for name in ("jubako-replica", "jubako-zygote", "jubako-replica", "jubako-api"):
+        gone = served.processes(name)
+        kill(*gone)
+        replaced(served, name, gone)
+        assert ask(served) == (200, [2, 22])
+    served.process.send_signal(signal.SIGHUP)
+    served.wait_for_line("generation 2 serves")
+    assert ask(served) == (200, [10, 30])
+    assert served.stop() == 0
+
+
+@linux
+def test_a_killed_replica_loses_no_call(start_processes):
+    served = start_processes()
+    served.wait_until_ready()
+    asking = [served.ask("/ask", "1", JSON_TYPE) for _ in range(8)]
+    time.sleep(0.5)  # the calls are computed now, and for half a second more
+    kill(served.processes("jubako-replica")[0])
+    assert [each.answered() for each in asking] == [(200, b"[2,22]")] * 8
+    assert served.stop() == 0
+
+
+def test_sighup_takes_the_new_version_without_refusing_a_request(start, save):
+    served = start()
+    served.wait_until_ready()
+    save(5)
+    answers = []
+    ended = threading.Event()
+
+    def ask_on():
+        while not ended.is_set():
+            try:
+                answers.append(served.post("/ask", "0", JSON_TYPE))
+            except OSError as error:
+                answers.append(error)
+
+    asking = [threading.Thread(target=ask_on) for _ in range(4)]
+    for each in asking:
+        each.start()
+    waiting = served.ask("/wait", "2")
+    served.wait_until_begun()
+    served.process.send_signal(signal.SIGHUP)
+    served.wait_for_line("generation 2 serves")
+    assert waiting.answered() == (200, b"waited")
+    ended.set()
+    for each in asking:
+        each.join()
+    assert set(answers) == {(200, b"[2,22]"), (200, b"[10,30]")}
+    assert ask(served) == (200, [10, 30])
+    assert served.stop() == 0
+
+
+def test_a_broken_new_generation_leaves_the_old_one_and_says_why(start, folder):
+    served = start()
+    served.wait_until_ready()
+    (folder / "service.py").write_text(SERVICE + "\nraise RuntimeError('a slip of the pen')\n")
+    served.process.send_signal(signal.SIGHUP)
+    line = served.wait_for_line("the new generation did not start, and the old one goes on").string
+    assert "a slip of the pen" in line
+    assert ask(served) == (200, [2, 22])
+    (folder / "service.py").write_text(SERVICE.replace("values * 2", "values * 3"))
+    served.process.send_signal(signal.SIGHUP)
+    served.wait_for_line("generation 3 serves")
+    assert ask(served) == (200, [3, 33])
+    assert served.stop() == 0
+
+
+def test_a_changed_source_starts_a_new_generation(start, folder):
+    pytest.importorskip("watchfiles")
+    served = start("--reload")
+    served.wait_until_ready()
+    (folder / "notes.txt").write_text("no source")
+    (folder / "service.py").write_text(SERVICE.replace("values * 2", "values * 3"))
+    served.wait_for_line("generation 2 serves")
+    assert ask(served) == (200, [3, 33])
+    assert served.stop() == 0
+
+
+@linux
+@pytest.mark.parametrize("to_group", [False, True])
+def test_a_stop_answers_everything_in_flight_and_leaves_nothing(start, to_group):
+    before = set(Path("/dev/shm").iterdir())
+    served = start("--workers", "2")
+    served.wait_until_ready()
+    asking = [served.ask("/ask", "3", JSON_TYPE) for _ in range(4)]
+    waiting = [served.ask("/wait", "3") for _ in range(4)]
+    served.wait_until_begun()
+    time.sleep(0.3)  # the calls reach the replicas
+    if to_group:
+        os.killpg(served.process.pid, signal.SIGINT)
+    else:
+        served.process.send_signal(signal.SIGTERM)
+    assert [each.answered() for each in asking] == [(200, b"[2,22]")] * 4
+    assert [each.answered() for each in waiting] == [(200, b"waited")] * 4
+    assert served.ended() == 0
+    assert served.processes() == []
+    assert list(served.temporary.iterdir()) == []
+    assert set(Path("/dev/shm").iterdir()) <= before
+    assert "Traceback" not in served.text
+
+
+@linux
+def test_nothing_outlives_a_killed_supervisor(start):
+    served = start("--workers", "2")
+    port = served.wait_until_ready()
+    asking = served.ask("/ask", "30", JSON_TYPE)
+    time.sleep(0.2)
+    served.process.kill()
+    served.process.wait()
+    served.wait_until(lambda: served.processes() == [], within_s=2.0)
+    assert isinstance(asking.answered(), Exception)
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+@linux
+def test_a_folder_that_a_killed_supervisor_left_is_removed_by_the_next(start_processes):
+    served = start_processes()
+    served.wait_until_ready()
+    served.process.kill()
+    served.process.wait()
+    (left,) = served.temporary.iterdir()
+    following = start_processes()
+    following.wait_until_ready()
+    assert not left.exists()
+    assert following.stop() == 0
+    assert list(following.temporary.iterdir()) == []
+
+
+@linux
+def test_a_replica_that_fails_again_and_again_is_503_until_it_starts_again(start_processes, folder):
+    served = start_processes(
+        JUBAKO_RUNNERS__RESTART_FIRST_S="0.01",
+        JUBAKO_RUNNERS__RESTART_LONGEST_S="1",
+        JUBAKO_RUNNERS__RESTART_ATTEMPTS="2",
+    )
+    served.wait_until_ready()
+    (folder / "broken").touch()
+    kill(*served.processes("jubako-replica"))
+    served.wait_until(lambda: served.get("/readyz")[0] == 503)
+    status, body = served.post("/ask", "0", JSON_TYPE)
+    assert (status, json.loads(body)["type"]) == (503, "urn:jubako:problem:service-unavailable")
+    assert "the weights are gone" in served.text
+    (folder / "broken").unlink()
+    served.wait_until(lambda: served.get("/readyz")[0] == 200)
+    assert ask(served) == (200, [2, 22])
+    assert served.stop() == 0
+
+
+def test_a_runner_that_cannot_be_set_up_is_one_paragraph(start, folder):
+    (folder / "broken").touch()
+    served = start()
+    assert served.ended() == 1
+    assert "Error: The service did not start." in served.text
+    assert "the weights are gone" in served.text
+    assert "Traceback" not in served.text
+    assert served.processes() == []
+
+
+@pytest.mark.parametrize("mistake", ["import nothing_of_this_name", "raise RuntimeError('a slip of the pen')"])
+def test_a_service_that_cannot_be_imported_is_one_paragraph(start, folder, mistake):
+    (folder / "service.py").write_text(f"{mistake}\n")
+    served = start()
+    assert served.ended() == 1
+    assert served.text.startswith("Error: ")
+    assert mistake.partition("'")[2].rstrip("')") in served.text
+    assert "Traceback" not in served.text
+    assert list(served.temporary.iterdir()) == []
+
+
+def test_a_stop_while_the_service_is_imported_ends_it_at_once(serve, folder):
+    (folder / "service.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(folder / 'begun')!r}).touch()\ntime.sleep(60)\n"
+    )
+    served = serve(folder, "service:svc")
+    served.wait_until_begun()
+    started_s = time.monotonic()
+    assert served.stop() == 0
+    assert time.monotonic() - started_s < 5.0
+    assert served.processes() == []
+
+
+@linux
+def test_a_killed_api_worker_is_replaced_and_the_others_answer_meanwhile(start):
+    served = start("--workers", "2")
+    served.wait_until_ready()
+    gone = served.processes("jubako-api-0")
+    waiting = [served.ask("/wait", "2") for _ in range(8)]
+    served.wait_until_begun()
+    time.sleep(0.3)
+    kill(*gone)
+    answers = [each.answered() for each in waiting]
+    assert all(answer == (200, b"waited") or isinstance(answer, Exception) for answer in answers)
+    replaced(served, "jubako-api-0", gone)
+    assert ask(served) == (200, [2, 22])
+    assert served.stop() == 0
