@@ -12,7 +12,7 @@ from benchmarks.driver import drive, write_bodies
 from benchmarks.environments import Environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.peer_settings import Configuration, Peer
-from benchmarks.processes import measure_memory
+from benchmarks.processes import measure_cpu_s, measure_memory
 from benchmarks.servers import RunningServer, serving
 from benchmarks.workloads import Workload
 
@@ -59,6 +59,7 @@ class Cell:
         p99_ms: the 99th percentile.
         requests: all that were answered.
         errors: see `driver.Reading`.
+        cpu_us: processor time of all its processes for each request, in µs; nothing where it cannot be read.
         ready_s: from the server's start to its first right answer; the same in all cells of one start.
         rss_mb: resident memory of all its processes right after the load; nothing where it cannot be read.
         pss_mb: the same with shared pages counted once.
@@ -74,6 +75,7 @@ class Cell:
     p99_ms: float
     requests: int
     errors: int
+    cpu_us: float | None
     ready_s: float
     rss_mb: float | None
     pss_mb: float | None
@@ -172,7 +174,9 @@ def _measure_cell(
     bodies: Path,
 ) -> Cell:
     load_average = os.getloadavg()[0]
+    cpu_before_s = measure_cpu_s(server.pid)
     reading = drive(wrk, server.url, bodies, connections=connections, seconds=seconds)
+    cpu_after_s = measure_cpu_s(server.pid)
     memory = measure_memory(server.pid)
     return Cell(
         workload=workload.name,
@@ -184,11 +188,18 @@ def _measure_cell(
         p99_ms=reading.p99_ms,
         requests=reading.requests,
         errors=reading.errors,
+        cpu_us=_divide_cpu(cpu_before_s, cpu_after_s, reading.requests),
         ready_s=server.ready_s,
         rss_mb=None if memory is None else memory.rss_mb,
         pss_mb=None if memory is None else memory.pss_mb,
         load_average=load_average,
     )
+
+
+def _divide_cpu(before_s: float | None, after_s: float | None, requests: int) -> float | None:
+    if before_s is None or after_s is None or not requests:
+        return None
+    return (after_s - before_s) / requests * 1_000_000
 
 
 def _describe(cell: Cell) -> str:

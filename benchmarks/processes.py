@@ -27,11 +27,13 @@ class Process:
         pid: its number.
         parent: the number of its parent.
         began: ticks since the machine started.
+        used: ticks of processor time, its own and that of children that have ended.
     """
 
     pid: int
     parent: int
     began: int
+    used: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def parse_stat(text: str) -> Process | None:
     # The name, in parentheses, may itself hold spaces and parentheses.
     pid, _, rest = text.partition(" (")
     fields = rest.rpartition(") ")[2].split()
-    return None if fields[0] in "ZX" else Process(int(pid), int(fields[1]), int(fields[19]))
+    if fields[0] in "ZX":
+        return None
+    return Process(int(pid), parent=int(fields[1]), began=int(fields[19]), used=sum(map(int, fields[11:15])))
 
 
 def parse_rollup(text: str) -> Memory:
@@ -91,6 +95,12 @@ def measure_memory(root: int) -> Memory | None:
         with contextlib.suppress(OSError):
             parts.append(parse_rollup((_PROC / str(process.pid) / "smaps_rollup").read_text()))
     return Memory(sum(part.rss_mb for part in parts), sum(part.pss_mb for part in parts)) if parts else None
+
+
+def measure_cpu_s(root: int) -> float | None:
+    """Seconds of processor time that the tree below a process has used so far; nothing if that cannot be read."""
+    tree = find_tree(root)
+    return sum(process.used for process in tree) / os.sysconf("SC_CLK_TCK") if tree else None
 
 
 def stop_tree(server: subprocess.Popen[bytes], within_s: float) -> None:

@@ -17,6 +17,7 @@ _PAGE = string.Template("""\
 
 $table
 Cells: requests/s · median latency in ms · 99th percentile in ms, for c connections; the median over $rounds.
+CPU µs: processor time of the whole server for a request, at the most connections.
 $ratios
 ## How it was measured
 

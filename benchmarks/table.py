@@ -20,7 +20,7 @@ def make_table(outcome: Outcome) -> str:
     """
     connections = sorted({cell.connections for cell in outcome.cells})
     header = ["workload", "server", *(f"c={count}" for count in connections)]
-    lines = [[*header, "ready s", "RSS MB", "PSS MB", "errors"]]
+    lines = [[*header, "CPU µs", "ready s", "RSS MB", "PSS MB", "errors"]]
     for workload, server in _name_lines(outcome):
         cells = [cell for cell in outcome.cells if (cell.workload, cell.server) == (workload, server)]
         at = {count: [cell for cell in cells if cell.connections == count] for count in connections}
@@ -29,6 +29,7 @@ def make_table(outcome: Outcome) -> str:
                 workload,
                 server,
                 *(_format_cell(at[count]) for count in connections),
+                _format(median_of(at[connections[-1]], lambda cell: cell.cpu_us) if cells else None, ",.0f"),
                 _format(median_of(cells, lambda cell: cell.ready_s), ".1f"),
                 # A server grows under load: of each round its largest size counts.
                 _format(_median_of_peaks(cells, lambda cell: cell.rss_mb), ",.0f"),

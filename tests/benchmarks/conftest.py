@@ -23,6 +23,7 @@ CELL = Cell(
     p99_ms=2.0,
     requests=1000,
     errors=0,
+    cpu_us=300.0,
     ready_s=0.5,
     rss_mb=50.0,
     pss_mb=40.0,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,4 @@ def test_a_server_is_measured_under_each_number_of_connections(make_peer, enviro
     assert not outcome.failures
     assert [cell.connections for cell in outcome.cells] == [1, 2]
     assert all(cell.requests > 0 and cell.p99_ms >= cell.p50_ms > 0 for cell in outcome.cells)
+    assert all(cell.cpu_us > 0 for cell in outcome.cells if sys.platform == "linux")

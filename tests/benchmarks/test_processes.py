@@ -9,6 +9,7 @@ from benchmarks.processes import (
     Memory,
     Process,
     find_tree,
+    measure_cpu_s,
     measure_memory,
     parse_rollup,
     parse_stat,
@@ -17,7 +18,7 @@ from benchmarks.processes import (
 )
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-STAT = "42 (a (b) c) {state} 7 42 42 0 -1 4194304 1 0 0 0 3 4 0 0 20 0 1 0 998877 1000 200"
+STAT = "42 (a (b) c) {state} 7 42 42 0 -1 4194304 1 0 0 0 3 4 5 6 20 0 1 0 998877 1000 200"
 
 # Starts a child in a session of its own; both ignore the polite signal.
 STUBBORN = """
@@ -32,7 +33,7 @@ signal.pause()
 
 
 def test_a_process_is_read_although_its_name_holds_parentheses():
-    assert parse_stat(STAT.format(state="S")) == Process(42, 7, 998877)
+    assert parse_stat(STAT.format(state="S")) == Process(42, parent=7, began=998877, used=3 + 4 + 5 + 6)
 
 
 def test_a_process_that_has_ended_is_not_counted():
@@ -46,13 +47,13 @@ def test_memory_is_read_in_mebibytes():
 
 
 def test_a_tree_holds_children_of_children_and_no_strangers():
-    processes = [Process(pid, parent, 0) for pid, parent in [(1, 0), (5, 1), (6, 5), (7, 6), (8, 1)]]
+    processes = [Process(pid, parent, 0, 0) for pid, parent in [(1, 0), (5, 1), (6, 5), (7, 6), (8, 1)]]
 
     assert [process.pid for process in select_tree(5, processes)] == [5, 6, 7]
 
 
 def test_the_tree_of_a_process_that_is_gone_is_empty():
-    assert select_tree(5, [Process(6, 5, 0)]) == ()
+    assert select_tree(5, [Process(6, 5, 0, 0)]) == ()
 
 
 @linux_only
@@ -69,6 +70,7 @@ def test_a_server_that_ignores_signals_is_killed_with_its_children_in_other_sess
 
     assert len(tree) == 2
     assert memory.rss_mb > memory.pss_mb > 1
+    assert measure_cpu_s(server.pid) is None
     assert not set(tree) & {each for process in tree for each in find_tree(process.pid)}
 
 

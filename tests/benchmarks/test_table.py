@@ -32,6 +32,16 @@ def test_memory_is_the_median_of_the_largest_size_in_each_round(make_cell):
     assert line["RSS MB"] == "40"
 
 
+def test_processor_time_is_that_of_the_most_connections(make_cell):
+    cells = [
+        make_cell(connections=count, round=number, cpu_us=count * number) for count in (1, 64) for number in (1, 2)
+    ]
+
+    (line,) = read_table(make_table(Outcome(tuple(cells), {})))
+
+    assert line["CPU µs"] == "96"
+
+
 def test_memory_that_could_not_be_read_is_a_dash(make_cell):
     (line,) = read_table(make_table(Outcome((make_cell(rss_mb=None, pss_mb=None),), {})))
 
