@@ -135,13 +135,23 @@ def jubako_register_build_steps() -> Iterable[BuildStepType]:
     )
 
 
-def closed_kinds() -> Iterable[Offer]:
-    """Offers of the kinds whose hook is not open to other plugins yet."""
+@hookimpl
+def jubako_register_backends() -> Iterable[BackendType]:
+    """Offer the serving process itself, and processes beside it."""
     yield BackendType(
         name="inline",
         summary="Runs each runner in a thread of the serving process.",
         backend="jubako.backends.inline:open_backend",
     )
+    yield BackendType(
+        name="process",
+        summary="Runs each replica in a process of its own, which is replaced when it dies.",
+        backend="jubako.backends.process.backend:open_backend",
+    )
+
+
+def closed_kinds() -> Iterable[Offer]:
+    """Offers of the kinds whose hook is not open to other plugins yet."""
     yield DescriptorType(
         name="numpy_ndarray",
         summary="Numpy arrays as JSON lists.",

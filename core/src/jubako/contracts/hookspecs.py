@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from jubako.contracts.offers import BuildStepType, PayloadType, RunnerType, SerializerType, StoreType
+from jubako.contracts.offers import BackendType, BuildStepType, PayloadType, RunnerType, SerializerType, StoreType
 
 PROJECT = "jubako"
 ENTRY_POINT_GROUP = "jubako.v1"
@@ -153,4 +153,31 @@ def jubako_register_build_steps() -> Iterable[BuildStepType]:  # type: ignore[em
             )
 
     Checked by `jubako.testing.BuildStepTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_backends() -> Iterable[BackendType]:  # type: ignore[empty-body]
+    """Offer a place where the replicas of runners run, and a way for calls to reach them.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing. The operator chooses one by
+    name: `runners.backend`, or `jubako serve --backend`.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import BackendType
+
+
+        @jubako.hookimpl
+        def jubako_register_backends():
+            yield BackendType(
+                name="cluster",
+                summary="Runs replicas as actors of a cluster.",
+                requires=("cluster",),
+                backend="jubako_cluster.backend:open_backend",
+            )
+
+    Checked by `jubako.testing.BackendTests`. Since 0.1.
     """

@@ -230,7 +230,7 @@ class Lane:
                 self._runner_name, outcome.too_many_rows, self._method, self._limit_rows,
             )  # fmt: skip
         self._policy.batch_returned(rows, outcome.compute_s, self._waiting_rows, time.monotonic())
-        self._answer(batch, outcome)
+        # Before the answers, so that who reads the metrics after an answer finds its batch there.
         batch[0].line.receiver.batch_returned(
             BatchRecord(
                 self._runner_name, self._method, rows, len(batch), queue_s, outcome.compute_s,
@@ -238,6 +238,7 @@ class Lane:
                 waiting_rows=waiting_rows,
             )
         )  # fmt: skip
+        self._answer(batch, outcome)
 
     def _answer(self, batch: list[_Waiting], outcome: BatchOutcome) -> None:
         by_line: dict[_LaneLine, list[Answer]] = {}

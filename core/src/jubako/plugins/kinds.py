@@ -40,6 +40,7 @@ HOOKS: Mapping[str, type[Offer]] = MappingProxyType(
         "jubako_register_serializers": SerializerType,
         "jubako_register_payload_types": PayloadType,
         "jubako_register_build_steps": BuildStepType,
+        "jubako_register_backends": BackendType,
     }
 )
 

@@ -133,6 +133,7 @@ def _size_bytes(value: Any, table: PayloadTable) -> int:
 
 
 def constant_key(value: Any) -> Hashable:
+    """A key that is equal exactly for constants that are the same to a model."""
     # The type belongs to the key: 1, 1.0 and True are equal, and no model must take one for the other.
     try:
         hash(value)
