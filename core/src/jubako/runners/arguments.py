@@ -14,6 +14,9 @@ from jubako.errors import InvalidArgument
 from jubako.payloads import PayloadTable
 from jubako.runners.methods import MethodSpec
 
+# Of lists in lists, and what else holds values; deeper ones are counted as empty.
+_COUNTED_DEPTH = 3
+
 
 @attrs.frozen(eq=False)
 class CallArguments:
@@ -127,7 +130,11 @@ def cut_arguments(arguments: CallArguments, start: int, stop: int, axis: int) ->
     )
 
 
-def _size_bytes(value: Any, table: PayloadTable) -> int:
+def _size_bytes(value: Any, table: PayloadTable, depth: int = _COUNTED_DEPTH) -> int:
+    if isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        inside = sum(_size_bytes(item, table, depth - 1) for item in items) if depth else 0
+        return sys.getsizeof(value) + inside
     payload = table.for_value(value)
     return payload.size_bytes(value) if payload.is_batch(value) else sys.getsizeof(value)
 

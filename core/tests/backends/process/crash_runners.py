@@ -1,0 +1,82 @@
+"""Runners that tests steer from outside, through files in the folder that `JUBAKO_TEST_FOLDER` names."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from jubako._origins import current_origins
+from jubako.runners import Runner, SimpleRunner
+
+DEADLY = 666.0
+_FOLDER = Path(os.environ.get("JUBAKO_TEST_FOLDER", "/nonexistent"))
+
+
+class Gated(Runner):
+    """Returns its rows negated, and writes down each batch; waits while the file `closed` exists; dies of 666."""
+
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows):
+        with (_FOLDER / "batches").open("a") as file:
+            file.write(json.dumps(np.asarray(rows).ravel()[:2000].tolist()) + "\n")
+        while (_FOLDER / "closed").exists():
+            time.sleep(0.002)
+        if (np.asarray(rows) == DEADLY).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return -np.asarray(rows)
+
+
+class Once(Gated):
+    """The same, and no call may be computed twice."""
+
+    is_idempotent = False
+
+
+class Big(Runner):
+    """Returns its rows doubled."""
+
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows):
+        return rows * 2
+
+
+class Kinds(SimpleRunner):
+    """Says what it was given, and gives it back."""
+
+    def _setup(self):
+        pass
+
+    def _run(self, *args, **kwargs):
+        kinds = [type(value).__name__ for value in (*args, *kwargs.values())]
+        return kinds, list(args), kwargs, [tuple(origin) for origin in current_origins.get()]
+
+
+class OnlyHere(Runner):
+    """Returns objects of a class that the other process cannot import."""
+
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows):
+        return [Secret() if row < 0 else row for row in rows]
+
+
+class Secret:
+    """Not importable by the name it says."""
+
+
+Secret.__module__ = "nowhere_at_all"
+
+
+def leave():
+    """What pickles of `Secret` do not name."""
+    return Secret
