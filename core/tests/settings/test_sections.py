@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from jubako.errors import InvalidArgument
+from jubako.errors import ConfigurationError, InvalidArgument
 from jubako.settings import (
     BatchingSettings,
     CorsSettings,
@@ -15,6 +15,7 @@ from jubako.settings import (
     RunnersSettings,
     ServerSettings,
     Settings,
+    SslSettings,
     StoreSettings,
     TrustSettings,
     load_settings,
@@ -39,6 +40,9 @@ from jubako.values.resources import BatchOptions, ResourceQuota
         (CorsSettings, {"enabled": 1}),
         (CorsSettings, {"access_control_max_age": -1}),
         (CorsSettings, {"access_control_allow_origin": ["*"], "access_control_allow_credentials": True}),
+        (SslSettings, {"certfile": 3}),
+        (SslSettings, {"cert_reqs": "perhaps"}),
+        (SslSettings, {"cert_reqs": True}),
         (RunnersSettings, {"named": {"a": {}}}),
         (BatchingSettings, {"max_batch_size": 0}),
         (BatchingSettings, {"max_wait_ms": -1}),
@@ -102,3 +106,19 @@ def test_a_runners_name_of_the_environment_is_found_whatever_its_case():
 @pytest.mark.parametrize(("section", "options"), [(BatchingSettings, BatchOptions), (ResourceSettings, ResourceQuota)])
 def test_every_change_is_an_option_of_a_runner(section, options):
     assert {field.name for field in attrs.fields(section)} <= {field.name for field in attrs.fields(options)}
+
+
+def test_paths_of_tls_are_absolute_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert SslSettings(certfile="server.crt", cert_reqs=2) == SslSettings(
+        certfile=str(tmp_path / "server.crt"), cert_reqs="required"
+    )
+    assert not SslSettings().is_enabled
+
+
+def test_a_password_that_is_no_text_is_refused_without_showing_it(tmp_path):
+    (tmp_path / "jubako.yaml").write_text("server: {ssl: {keyfile_password: 4711}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tmp_path / "jubako.yaml")
+    assert "keyfile_password is no text" in str(caught.value)
+    assert "4711" not in str(caught.value)

@@ -29,6 +29,27 @@ def settings_options(function: _Function) -> _Function:
     return decorated
 
 
+_TLS = (
+    click.option("--ssl-certfile", help="Certificate for HTTPS, in PEM format."),
+    click.option("--ssl-keyfile", help="Its private key; not needed if it stands in the certificate's file."),
+    click.option(
+        "--ssl-keyfile-password",
+        help="Password of the private key. Others can see it in the list of processes: "
+        "better set JUBAKO_SERVER__SSL__KEYFILE_PASSWORD.",
+    ),
+    click.option("--ssl-ca-certs", help="Authorities that sign the certificates of clients."),
+    click.option("--ssl-cert-reqs", help="Whether clients must show one: none, optional or required."),
+    click.option("--ssl-ciphers", help="Ciphers for TLS 1.2, in the format of OpenSSL."),
+)
+
+
+def tls_options(function: _Function) -> _Function:
+    """Give a command the options of `server.ssl`, as keyword arguments that begin with `ssl_`."""
+    for option in reversed(_TLS):
+        function = option(function)
+    return function
+
+
 def read_settings(
     config: Path | None, strict_plugins: bool | None, overrides: Mapping[str, Any] | None = None
 ) -> Settings:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from jubako._references import load_reference
-from jubako.cli._options import read_settings, settings_options
+from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.errors import CommandError
 
 
@@ -29,10 +29,12 @@ from jubako.errors import CommandError
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="API workers; 1 if not given.")
 @click.option("--reload", is_flag=True, help="Start anew when a source file below the working directory changes.")
+@tls_options
 @settings_options
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     target: str,
     host: str | None,
     port: int | None,
@@ -42,6 +44,7 @@ def command(
     reload: bool,
     config: Path | None,
     strict_plugins: bool | None,
+    **tls: str | None,
 ) -> None:
     """Serve TARGET over HTTP until Ctrl-C or SIGTERM.
 
@@ -50,6 +53,7 @@ def command(
     cuts that short. SIGHUP imports TARGET again and goes over to it without refusing a request.
     """
     overrides = {"server.host": host, "server.port": port, "runners.backend": backend}
+    overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
 
     def announce(line: str) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 import socket
+import ssl
 from typing import Any, cast
 
 import h11
@@ -25,6 +26,7 @@ from hypercorn.utils import parse_socket_addr
 
 from jubako.server.app_tasks import AppTasks
 from jubako.server.in_flight import InFlight
+from jubako.server.tls import begin_tls
 from jubako.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Connection:
         config: for Hypercorn's protocols.
         context: of this server; says when it stops.
         settings: the limits.
+        tls: None serves in the clear.
         reader: of the connection.
         writer: of the connection.
     """
@@ -58,6 +61,7 @@ class Connection:
         config: Config,
         context: WorkerContext,
         settings: ServerSettings,
+        tls: ssl.SSLContext | None,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -65,8 +69,9 @@ class Connection:
         self._config = config
         self._context = context
         self._settings = settings
+        self._tls = tls
         self._reader = reader
-        self._writer = writer
+        self._writer = self._accepted = writer
         self._loop = asyncio.get_running_loop()
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -78,12 +83,17 @@ class Connection:
     async def run(self) -> None:
         """Serve the connection until either side closes it."""
         try:
+            if self._tls is not None:
+                self._reader, self._writer = await begin_tls(
+                    self._accepted, self._tls, self._settings.header_timeout_s, self._settings.body_timeout_s
+                )
+                self._deadline_s = self._loop.time() + self._settings.header_timeout_s
             async with AppTasks(self._loop) as tasks:
                 self._protocol = self._open_protocol(tasks)
                 await self._protocol.initiate()
                 await self._read()
         except (OSError, asyncio.CancelledError):
-            pass  # the peer is gone, or the server cut the connection: nobody to tell
+            pass  # the peer is gone or speaks no TLS, or the server cut the connection: nobody to tell
         except Exception:
             _logger.exception("a connection failed")
         finally:
@@ -111,12 +121,17 @@ class Connection:
             self._context,
             tasks,
             ConnectionState(LifespanState({})),
-            False,
+            self._tls is not None,
             parse_socket_addr(connected.family, self._writer.get_extra_info("peername")),
             parse_socket_addr(connected.family, self._writer.get_extra_info("sockname")),
             self._handle,
-            "http/1.1",
+            self._chosen_protocol(),
         )
+
+    def _chosen_protocol(self) -> str:
+        """What client and server agreed on while they shook hands (ALPN); most clients without TLS ask for HTTP/1.1."""
+        secured: ssl.SSLObject | None = self._writer.get_extra_info("ssl_object")
+        return (secured and secured.selected_alpn_protocol()) or "http/1.1"
 
     async def _read(self) -> None:
         try:
@@ -190,7 +205,8 @@ class Connection:
             self._close()
         elif not self._is_lingering:
             self._flush()
-            if not self._writer.transport.is_closing():
+            # TLS has no half of a connection to close.
+            if self._writer.can_write_eof() and not self._writer.transport.is_closing():
                 self._writer.write_eof()
             self._is_lingering = True
             self._deadline_s = self._loop.time() + _LINGER_S
@@ -199,9 +215,11 @@ class Connection:
         self._flush()
         self._deadline_s = math.inf
         transport = self._writer.transport
+        if transport.is_closing():
+            return  # a transport of TLS that is closed twice cannot be asked or aborted any more
         transport.close()
-        # `close` sends what is buffered first, for ever if the client does not read it.
-        if transport.get_write_buffer_size():
+        # `close` sends what is buffered first, for ever if the client does not read it; with TLS for so long anyway.
+        if self._tls is None and transport.get_write_buffer_size():
             self._loop.call_later(self._settings.body_timeout_s, transport.abort)
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from wsgiref.handlers import format_date_time
@@ -20,6 +21,7 @@ from jubako.contracts.http_server import ASGIApp
 from jubako.server.connection import Connection
 from jubako.server.in_flight import InFlight
 from jubako.server.lifespan import Lifespan
+from jubako.server.tls import open_tls_context
 from jubako.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -52,11 +54,12 @@ async def serve(
     WebSockets are closed (1012) and idle connections dropped as soon as `stop` is set. Requests have `drain_s`; what is
     left then is answered 503 if its answer has not begun, and cut. Cancelling the coroutine cuts everything at once.
     """
+    tls = open_tls_context(settings.ssl)
     lifespan = Lifespan(app)
     try:
         if not await lifespan.start(stop):
             return
-        listener = _Listener(app, settings)
+        listener = _Listener(app, settings, tls)
         try:
             await listener.open(sockets)
             ready()
@@ -71,8 +74,9 @@ async def serve(
 class _Listener:
     """Accepts connections and knows those that are open."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
+        self._tls = tls
         self._config = _ProtocolConfig(settings)
         self._context = WorkerContext(None)
         self._in_flight = InFlight(app)
@@ -118,13 +122,14 @@ class _Listener:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= self._settings.max_connections:
-            writer.write(_FULL)
+            if self._tls is None:
+                writer.write(_FULL)
             writer.close()
             return
         task = asyncio.current_task()
         if task is None:  # never under asyncio; tells the type checker
             raise RuntimeError("a connection is accepted outside a task")
-        connection = Connection(self._in_flight, self._config, self._context, self._settings, reader, writer)
+        connection = Connection(self._in_flight, self._config, self._context, self._settings, self._tls, reader, writer)
         self._connections[task] = connection
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP_S, self._close_late)

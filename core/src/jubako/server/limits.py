@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from jubako.contracts.http_server import ASGIReceive
 from jubako.errors import BadInput, PayloadTooLarge, UnsupportedMediaType
 from jubako.server.problems import Problem, problem_of_status
+from jubako.settings import ServerSettings
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -51,6 +52,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_open_to_all(settings: ServerSettings) -> bool:
+    """True if others than this machine's users can reach the server, and need nothing to be answered."""
+    needs_certificate = settings.ssl.is_enabled and settings.ssl.cert_reqs == "required"
+    return not is_loopback(settings.host) and not settings.api_keys and not needs_certificate
 
 
 def refusal(headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:

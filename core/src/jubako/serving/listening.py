@@ -57,7 +57,8 @@ def open_listening_socket(host: str, port: int, backlog: int) -> socket.socket:
     return listening
 
 
-def address_of(listening: socket.socket) -> str:
-    """The URL of a listening socket, such as `http://127.0.0.1:3000`."""
+def address_of(listening: socket.socket, *, is_secure: bool = False) -> str:
+    """The URL of a listening socket, such as `http://127.0.0.1:3000`, or `https` if it `is_secure`."""
+    scheme = "https" if is_secure else "http"
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -13,7 +13,8 @@ from pathlib import Path
 from jubako.contracts.http_server import HttpServer
 from jubako.contracts.offers import HttpServerType
 from jubako.server import Application, make_application
-from jubako.server.limits import is_loopback
+from jubako.server.limits import is_open_to_all
+from jubako.server.tls import open_tls_context
 from jubako.services.targets import import_target, resolve_target
 from jubako.serving.listening import address_of, open_listening_socket
 from jubako.serving.logs import configure_logging
@@ -54,6 +55,8 @@ def serve_target(text: str, *, settings: Settings, working_dir: Path, announce: 
     http_server = outer.composition.resolve(
         outer.composition.find(HttpServerType, settings.server.http_server), "serve"
     )
+    # Only to tell of a wrong file before anything is loaded; the HTTP server reads it for itself.
+    open_tls_context(settings.server.ssl)
     target = resolve_target(text, workspace=outer, working_dir=working_dir)
     workspace = target.workspace(outer)
     server = settings.server
@@ -65,9 +68,10 @@ def serve_target(text: str, *, settings: Settings, working_dir: Path, announce: 
         application = make_application(service, workspace=workspace)
 
         def ready() -> None:
-            announce(f"Serving {service.name} at {address_of(listening)} (Ctrl-C stops)")
+            address = address_of(listening, is_secure=server.ssl.is_enabled)
+            announce(f"Serving {service.name} at {address} (Ctrl-C stops)")
 
-        if not is_loopback(server.host) and not server.api_keys:
+        if is_open_to_all(server):
             announce(
                 f"Warning: whoever reaches {server.host} can use this service, for it asks for no API key. "
                 "Set server.api_keys if that is not meant."

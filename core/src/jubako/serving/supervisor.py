@@ -17,7 +17,8 @@ from pathlib import Path
 import attrs
 
 from jubako.errors import JubakoError
-from jubako.server.limits import is_loopback
+from jubako.server.limits import is_open_to_all
+from jubako.server.tls import open_tls_context
 from jubako.serving.children import Reaper
 from jubako.serving.generation import Generation, GenerationPlace
 from jubako.serving.listening import address_of, open_listening_socket
@@ -74,8 +75,10 @@ def serve_target(options: ServeOptions, *, settings: Settings, announce: Callabl
     settings = _with_backend(settings)
     adopt_orphans()
     server = settings.server
+    # Only to tell of a wrong file before anything is loaded; the workers read it for themselves.
+    open_tls_context(server.ssl)
     with contextlib.closing(open_listening_socket(server.host, server.port, server.backlog)) as listening:
-        if not is_loopback(server.host) and not server.api_keys:
+        if is_open_to_all(server):
             announce(
                 f"Warning: whoever reaches {server.host} can use this service, for it asks for no API key. "
                 "Set server.api_keys if that is not meant."
@@ -149,7 +152,8 @@ class _Supervisor:
         except BaseException:
             await generation.kill()
             raise
-        self._announce(f"Serving {generation.service} at {address_of(self._listening)} (Ctrl-C stops)")
+        address = address_of(self._listening, is_secure=self._settings.server.ssl.is_enabled)
+        self._announce(f"Serving {generation.service} at {address} (Ctrl-C stops)")
         while await self._next_wish():
             await self._renew()
         return await self._stop(self._current)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from jubako.settings.loading import load_settings
 from jubako.settings.runners import BatchingSettings, OneRunnerSettings, ResourceSettings, RunnersSettings
 from jubako.settings.sections import PluginSettings, Settings, StoreSettings, TrustSettings
-from jubako.settings.server import AccessLogSettings, CorsSettings, LoggingSettings, MetricsSettings, ServerSettings
+from jubako.settings.server import (
+    AccessLogSettings,
+    CorsSettings,
+    LoggingSettings,
+    MetricsSettings,
+    ServerSettings,
+    SslSettings,
+)
 
 __all__ = [
     "AccessLogSettings",
@@ -19,6 +26,7 @@ __all__ = [
     "RunnersSettings",
     "ServerSettings",
     "Settings",
+    "SslSettings",
     "StoreSettings",
     "TrustSettings",
     "load_settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -28,6 +29,33 @@ def _port(instance: object, attribute: Any, value: object) -> None:
 def _log_format(instance: object, attribute: Any, value: object) -> None:
     if value not in ("auto", "text", "json"):
         raise InvalidArgument(f"format cannot be {value!r}.", do="give auto, text or json")
+
+
+_CERT_REQS = ("none", "optional", "required")
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise InvalidArgument(f"{value!r} is no path.", do="give the path of a file")
+    # Absolute at once: serving processes change their working directory.
+    return str(Path(value).expanduser().absolute()) if str(value) else ""
+
+
+def _password(value: object) -> str:
+    # A converter, for what reads files would quote a value that is not of the field's type.
+    if not isinstance(value, str):
+        raise InvalidArgument("keyfile_password is no text.", do="write it in quotes")
+    return value
+
+
+def _requirement(value: object) -> str:
+    for number, name in enumerate(_CERT_REQS):
+        # The numbers are those of Python's ssl module.
+        if not isinstance(value, bool) and str(value) in (name, str(number)):
+            return name
+    raise InvalidArgument(
+        f"cert_reqs cannot be {value!r}.", do=f"give {', '.join(_CERT_REQS[:-1])} or {_CERT_REQS[-1]}"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +87,32 @@ class CorsSettings:
                 why="Every page of the web could act in the name of its visitor.",
                 do="list the origins that may",
             )
+
+
+@attrs.frozen(kw_only=True)
+class SslSettings:
+    """TLS; off while there is no certificate.
+
+    Args:
+        certfile: path of the server's certificate, with those between it and its authority, in PEM format.
+        keyfile: path of its private key; empty means that it stands in `certfile`.
+        keyfile_password: of the private key, if that is encrypted; never shown.
+        ca_certs: path of the authorities that sign clients' certificates.
+        cert_reqs: whether clients must show a certificate: `none`, `optional`, `required`, or 0, 1, 2.
+        ciphers: in the format of OpenSSL, for TLS 1.2; empty leaves the choice to Python.
+    """
+
+    certfile: str = attrs.field(default="", converter=_path)
+    keyfile: str = attrs.field(default="", converter=_path)
+    keyfile_password: str = attrs.field(default="", repr=False, converter=_password)
+    ca_certs: str = attrs.field(default="", converter=_path)
+    cert_reqs: str = attrs.field(default="none", converter=_requirement)
+    ciphers: str = attrs.field(default="", validator=attrs.validators.instance_of(str))
+
+    @property
+    def is_enabled(self) -> bool:
+        """True if HTTP is spoken over TLS."""
+        return bool(self.certfile)
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +171,7 @@ class ServerSettings:
         sync_threads: threads for API functions that are not async.
         sync_waiting: calls that may wait for one of these threads; one more is refused with 429.
         allowed_hosts: further values of the Host header that are answered; `*` is every one.
+        ssl: certificate and key, for HTTPS.
         cors: which pages of other origins may read answers.
         api_keys: if there are any, inference needs one of them; never shown.
         metrics: whether `/metrics` answers.
@@ -139,6 +194,7 @@ class ServerSettings:
     sync_threads: int = whole_field(16)
     sync_waiting: int = whole_field(64, minimum=0)
     allowed_hosts: tuple[str, ...] = names_field()
+    ssl: SslSettings = attrs.field(factory=SslSettings, validator=section)
     cors: CorsSettings = attrs.field(factory=CorsSettings, validator=section)
     api_keys: tuple[str, ...] = names_field(is_secret=True)
     metrics: MetricsSettings = attrs.field(factory=MetricsSettings, validator=section)
