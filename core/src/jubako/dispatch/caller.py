@@ -238,7 +238,6 @@ class CallerQueue:
             # A call that was withdrawn meanwhile has given its credit back already.
             if pending is not None:
                 self._mark_started(pending)
-        self._flush_soon()
 
     def _mark_started(self, pending: _Pending) -> None:
         if pending.is_started:
@@ -249,6 +248,7 @@ class CallerQueue:
         self._queued_bytes -= arguments.size_bytes
         if pending.replica is not None:
             pending.replica.credit_rows += arguments.rows
+            self._flush_soon()
 
     def _lost(self, replica: _Replica, reason: str) -> None:
         self._replicas.remove(replica)
