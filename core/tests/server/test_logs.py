@@ -13,8 +13,10 @@ import pytest
 
 from jubako._origins import Origin, current_origins
 from jubako.server.access_log import AccessLog
-from jubako.server.exchange import Exchange
+from jubako.server.exchange import Exchange, sane_traceparent
 from jubako.server.log_lines import LineFormatter, choose_format, clean
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def an_exchange(path: bytes = b"/predict", method: str = "POST") -> Exchange:
@@ -105,6 +107,47 @@ async def test_a_reader_that_does_not_read_blocks_nobody_and_what_is_lost_is_cou
     assert lines[-1]["dropped"] == 7
 
 
+async def test_lines_leave_in_pieces_that_a_pipe_takes_whole():
+    class Pieces(io.StringIO):
+        def write(self, text):
+            pieces.append(text)
+            return super().write(text)
+
+    pieces = []
+    log = AccessLog(Pieces(), "json")
+    for number in range(200):
+        log.request_finished(an_exchange(f"/ü{number}".encode("latin-1")), 0.001)
+    log.close()
+    assert len(pieces) > 1
+    assert all(piece.endswith("\n") and len(piece.encode()) <= 4096 for piece in pieces)
+    assert [json.loads(line)["path"] for line in "".join(pieces).splitlines()] == [
+        f"/ü{number}" for number in range(200)
+    ]
+
+
+async def test_an_access_line_has_the_clients_trace():
+    exchange = an_exchange()
+    exchange.traceparent = TRACE
+    assert json.loads(await written("json", exchange))["traceparent"] == TRACE
+    assert (await written("text", exchange)).endswith(f" id=abc-1 trace={TRACE}\n")
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [
+        (TRACE.encode(), TRACE),
+        (TRACE.encode() + b"-of-a-later-version", TRACE + "-of-a-later-version"),
+        (None, ""),
+        (b"", ""),
+        (TRACE.upper().encode(), ""),
+        (TRACE.encode() + b"\nforged", ""),
+        (b"00-1-2-01", ""),
+    ],
+)
+def test_a_trace_is_taken_if_it_is_of_the_form_that_the_standard_gives(offered, taken):
+    assert sane_traceparent(offered) == taken
+
+
 async def test_a_stream_that_is_gone_costs_no_request():
     stream = io.StringIO()
     stream.close()
@@ -134,6 +177,26 @@ def test_a_record_in_json_is_one_line_with_role_slot_and_request_id():
     assert fields["message"] == "it really\\nbroke"
     assert (fields["level"], fields["role"], fields["slot"], fields["request_id"]) == ("error", "api", 3, "abc")
     assert "ValueError: a\nb" in fields["trace"]
+
+
+def format_for(line_format, *origins):
+    token = current_origins.set(origins)
+    try:
+        return LineFormatter(line_format, "replica iris", 1).format(record("computed"))
+    finally:
+        current_origins.reset(token)
+
+
+def test_a_line_of_a_batch_names_its_requests():
+    line = format_for("text", Origin("a"), Origin("b", TRACE))
+    assert line.partition("Z ")[2] == f"replica iris/1 ERROR jubako.test computed ids=a,b traces={TRACE}"
+    fields = json.loads(format_for("json", Origin("a"), Origin("b", TRACE)))
+    assert (fields["request_ids"], fields["traceparents"]) == (["a", "b"], [TRACE])
+
+
+def test_a_line_of_a_large_batch_names_some_and_counts_the_rest():
+    fields = json.loads(format_for("json", *(Origin(str(number)) for number in range(128))))
+    assert fields["request_ids"] == [*map(str, range(32)), "and 96 more"]
 
 
 def test_a_record_in_text_cannot_be_forged():

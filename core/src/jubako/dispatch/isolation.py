@@ -121,10 +121,11 @@ class IsolatedBatch:
         if isinstance(error, JubakoError) and error.error_code < 500:
             return
         rows = sum(item.call.arguments.rows for item in items)
+        batch = "1 row" if rows == 1 else f"{rows} rows"
         if len(items) == 1 or not self.is_idempotent:
-            _log.error("runner %r failed with a batch of %d rows", self.runner_name, rows, exc_info=error)
+            _log.error("runner %r failed with a batch of %s", self.runner_name, batch, exc_info=error)
         elif outcome.is_clean:
-            _log.warning("runner %r failed with a batch of %d rows, which is split: %s", self.runner_name, rows, error)
+            _log.warning("runner %r failed with a batch of %s, which is split: %s", self.runner_name, batch, error)
 
     def _without_late(self, items: list[_Item], outcome: BatchOutcome) -> list[_Item]:
         now_s = time.monotonic()
