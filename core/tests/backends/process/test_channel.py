@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jubako._origins import Origin, current_origins
+from jubako.contracts.backend import RunnerCall
 from jubako.errors import DeadlineExceeded, RunnerFailed, ServiceUnavailable
 from jubako.runners import call_deadline
 
@@ -25,7 +26,11 @@ async def test_batches_do_not_shrink_with_the_number_of_workers(replicas, crash_
     replicas.close_gate()
     first = start_calls(runners[0], [-1])
     await replicas.begun()
-    calls = [call for number, runner in enumerate(runners) for call in start_calls(runner, range(number * 32, number * 32 + 32))]
+    calls = [
+        call
+        for number, runner in enumerate(runners)
+        for call in start_calls(runner, range(number * 32, number * 32 + 32))
+    ]
     for _ in range(20):
         await asyncio.sleep(0.01)
     replicas.open_gate()
@@ -183,8 +188,6 @@ async def test_a_stopping_backend_refuses_new_calls(replicas, crash_runners):
     handle = backend.handle("Gated")
     await backend.stop()
     with pytest.raises(ServiceUnavailable, match="the server is stopping"):
-        from jubako.contracts.backend import RunnerCall
-
         await handle.call(RunnerCall("run", (np.ones(1),), {}, True, time.monotonic() + 5))
 
 

@@ -152,7 +152,9 @@ PLAIN = st.recursive(
     | st.text(st.characters())
     | st.binary(max_size=20),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -212,11 +214,15 @@ def test_only_the_rows_of_this_worker_are_sent():
         np.testing.assert_array_equal(arrived[start].share.take(), result[start:stop])
 
 
-@pytest.mark.parametrize("result", [["a", {"b": 1}, None], (np.arange(3), ["x", "y", "z"]), [(1, "a"), (2, "b"), (3, "c")]])
+@pytest.mark.parametrize(
+    "result", [["a", {"b": 1}, None], (np.arange(3), ["x", "y", "z"]), [(1, "a"), (2, "b"), (3, "c")]]
+)
 def test_results_of_other_kinds_arrive(result):
     answers = [Answer(row, share_of(result, row, row + 1, rows=3, is_single=True)) for row in range(3)]
     arrived, _ = answers_through(answers)
-    assert [repr(arrived[row].share.take()) for row in range(3)] == [repr(answers[row].share.take()) for row in range(3)]
+    assert [repr(arrived[row].share.take()) for row in range(3)] == [
+        repr(answers[row].share.take()) for row in range(3)
+    ]
 
 
 def test_an_answer_that_cannot_be_sent_costs_only_its_own_call():
@@ -227,9 +233,7 @@ def test_an_answer_that_cannot_be_sent_costs_only_its_own_call():
     assert "not in this process" in str(arrived[2].error)
 
 
-CLASSES = [
-    cls for cls in vars(jubako.errors).values() if isinstance(cls, type) and issubclass(cls, JubakoError)
-]
+CLASSES = [cls for cls in vars(jubako.errors).values() if isinstance(cls, type) and issubclass(cls, JubakoError)]
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -199,7 +199,7 @@ async def test_a_sync_call_on_the_loop_ends_at_its_deadline(replicas, crash_runn
     assert runner.run(np.full(1, 2.0))[0] == -2.0
 
 
-async def test_calls_go_on_through_one_kill_after_another(replicas, crash_runners):
+async def test_calls_go_on_through_one_kill_after_another(replicas, crash_runners, wait_until):
     first, second = replicas.start(GATED, 2)
     for replica in (first, second):
         replicas.keep_replacing(replica)
@@ -218,8 +218,7 @@ async def test_calls_go_on_through_one_kill_after_another(replicas, crash_runner
     for round_number in range(4):
         count = len(answered)
         replica = (first, second)[round_number % 2]
-        while len(answered) < count + 200:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda count=count: len(answered) >= count + 200, "200 answers")
         process = replica.process
         process.kill()
         await asyncio.to_thread(process.wait)

@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,10 +109,8 @@ async def test_arguments_that_cannot_be_read_are_answered(served):
 
 
 def rss_kib(pid):
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    return 0
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -146,12 +145,16 @@ except (BrokenPipeError, ConnectionResetError):
 """
 
 
+def open_to_everybody(folder, path):
+    # So that nothing but the check of the peer keeps anybody out.
+    folder.chmod(0o755)
+    path.chmod(0o777)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
 async def test_a_process_of_another_user_is_turned_away(served, replicas):
     replica, is_well = served
-    # So that nothing but the check of the peer keeps it out.
-    replicas.folder.chmod(0o755)
-    os.chmod(replica.path, 0o777)
+    open_to_everybody(replicas.folder, Path(replica.path))
     command = [sys.executable, "-I", "-S", "-c", STRANGER, replica.path, HELLO.hex()]
     options = {"capture_output": True, "text": True, "timeout": 30, "cwd": "/"}
     known = await asyncio.to_thread(subprocess.run, command, **options)

@@ -38,7 +38,7 @@ class RunnerChannels:
         options: how calls are joined, the same as in the replicas.
     """
 
-    sockets: tuple[str, ...] = attrs.field(converter=tuple, validator=attrs.validators.min_len(1))
+    sockets: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     options: BatchOptions = attrs.field(factory=BatchOptions)
 
 

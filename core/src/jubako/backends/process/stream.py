@@ -17,6 +17,9 @@ _MAX_PIECES = 512
 # System calls in one turn of the loop; a socket holds about 200 KiB, so that one turn moves a megabyte or two.
 _CALLS_A_TURN = 8
 
+ENDED = "it ended"
+"""The reason that is told when the other process closed the connection, or is gone."""
+
 
 class FrameStream:
     """Sends and receives frames; large buffers go from and to their own memory, without a copy in between.
@@ -86,7 +89,7 @@ class FrameStream:
                 space = self._reader.space()
                 count = self._connection.recv_into(space)
                 if count == 0:
-                    self._end("it ended" if self._reader.is_between_frames else "it ended within a frame")
+                    self._end(ENDED if self._reader.is_between_frames else "it ended within a frame")
                     return
                 for frame in self._reader.received(count):
                     self._on_frame(frame)
@@ -96,6 +99,8 @@ class FrameStream:
                     return
         except (BlockingIOError, InterruptedError):
             return
+        except ConnectionError:
+            self._end(ENDED)
         except OSError as error:
             self._end(str(error))
         except InvalidFrame as error:
@@ -112,6 +117,9 @@ class FrameStream:
                 self._send_some()
         except (BlockingIOError, InterruptedError):
             pass
+        except ConnectionError:
+            self._end(ENDED)
+            return
         except OSError as error:
             self._end(str(error))
             return

@@ -13,7 +13,7 @@ import attrs
 from jubako.backends.process.answer_codec import AnswerCodec
 from jubako.backends.process.call_codec import CallCodec
 from jubako.backends.process.frames import Buffer, Frame, FrameType, InvalidFrame, encode_frame
-from jubako.backends.process.stream import FrameStream
+from jubako.backends.process.stream import ENDED, FrameStream
 from jubako.contracts.backend import BatchRecord
 from jubako.dispatch.lane import Lane
 from jubako.dispatch.messages import Answer, Line
@@ -95,7 +95,7 @@ class WorkerConnection:
         if self._is_open:
             # A worker that is gone is the supervisor's to report; what is broken is told here.
             _log.log(
-                logging.INFO if reason == "it ended" else logging.WARNING,
+                logging.INFO if reason == ENDED else logging.WARNING,
                 "runner %r lost the connection of an API worker: %s",
                 self._runner_name,
                 reason,
