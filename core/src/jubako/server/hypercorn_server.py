@@ -28,6 +28,7 @@ _logger = logging.getLogger(__name__)
 
 _SWEEP_S = 0.25
 _CUT_GRACE_S = 1.0
+_LAST_REQUESTS_S = 0.2
 
 # Bounds what one connection can leave behind in counters; no client reaches it by accident.
 _MAX_REQUESTS_A_CONNECTION = 1_000_000
@@ -51,7 +52,7 @@ async def serve(
 ) -> None:
     """Serve an application until `stop` is set and nothing is in flight; see `contracts.http_server.HttpServer`.
 
-    WebSockets are closed (1012) and idle connections dropped as soon as `stop` is set. Requests have `drain_s`; what is
+    Soon after `stop` is set WebSockets are closed (1012) and idle connections dropped. Requests have `drain_s`; what is
     left then is answered 503 if its answer has not begun, and cut. Cancelling the coroutine cuts everything at once.
     """
     tls = open_tls_context(settings.ssl)
@@ -93,7 +94,11 @@ class _Listener:
     async def drain(self) -> None:
         """Accept no more, let what is in flight be answered, end the rest."""
         await self._context.terminated.set()
+        self._config.is_draining = True
         self._close_servers()
+        if self._connections:
+            # What clients have sent already, or send before they can know, is answered, and the answer tells them.
+            await asyncio.sleep(_LAST_REQUESTS_S)
         for connection in list(self._connections.values()):
             connection.close_if_idle()
         if not await self._in_flight.drain(self._settings.drain_s):
@@ -158,11 +163,17 @@ class _ProtocolConfig(Config):
         self.errorlog = logging.getLogger("jubako.server.hypercorn")
         self._date_second = 0
         self._headers: list[tuple[bytes, bytes]] = []
+        self.is_draining = False
 
     def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
-        """The date, formatted once a second (Hypercorn does it for each response, 12 µs), and no server's name."""
+        """The date, formatted once a second (Hypercorn does it for each response, 12 µs), and no server's name.
+
+        While the server drains, HTTP/1.1 clients are told that the connection is closed after the answer.
+        """
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
             self._headers = [(b"date", format_date_time(second).encode("ascii"))]
+        if self.is_draining and protocol == "h11":
+            return [*self._headers, (b"connection", b"close")]
         return self._headers

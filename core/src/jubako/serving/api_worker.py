@@ -19,6 +19,7 @@ from jubako.contracts.backend import Backend
 from jubako.contracts.http_server import HttpServer
 from jubako.contracts.offers import BackendType, HttpServerType
 from jubako.errors import InternalServerError, JubakoError
+from jubako.plugins import Composition
 from jubako.server import Application, make_application
 from jubako.server.metrics_page import OneOfMany
 from jubako.services import Service
@@ -105,6 +106,8 @@ class ApiWorker:
             JubakoError: the Service cannot be imported or started.
         """
         outer = open_workspace(self._start.settings)
+        if self._plan is None:
+            _tell_of_faults(outer.composition)
         server = outer.composition.find(HttpServerType, self._start.settings.server.http_server)
         target = self._find_target(outer)
         workspace = pinned_workspace(target.workspace(outer), self._start.plan)
@@ -140,7 +143,7 @@ class ApiWorker:
             await application.start()
         except JubakoError as error:
             raise InternalServerError(
-                f"The service did not start. {error.message}", why=error.why, do=error.do
+                f"The service did not start: {error.message}", why=error.why, do=error.do
             ) from error
         self._application = application
         if application.registries:
@@ -215,6 +218,12 @@ class ApiWorker:
             self._states.append(state)
         elif set_runner_state is not None:
             set_runner_state(state.runner, state.is_serving, state.reason)
+
+
+def _tell_of_faults(composition: Composition) -> None:
+    for report in composition.reports:
+        if report.status.is_fault:
+            _logger.warning("plugin %s is %s: %s", report.candidate.name, report.status, report.reason)
 
 
 if __name__ == "__main__":

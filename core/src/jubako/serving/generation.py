@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from jubako.serving.children import Child, Reaper
+from jubako.serving.children import Child, ProcessEnded, Reaper
 from jubako.serving.control import Cut, RunnerState, Stop
 from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.replicas import Replicas
@@ -164,7 +164,13 @@ class Generation:
         self._orders.channels = self._replicas.open_channels(plan)
         for slot in self._replicas.slots:
             self._keep(slot)
-        await self._first_of((*self._workers, *self._replicas.slots), *(slot.first for slot in self._replicas.slots))
+        try:
+            await self._first_of(
+                (*self._workers, *self._replicas.slots), *(slot.first for slot in self._replicas.slots)
+            )
+        except ProcessEnded as error:
+            # As the worker says it that holds the models itself.
+            raise ProcessEnded(f"The service did not start: {error.message}", why=error.why, do=error.do) from error
 
     def _keep(self, slot: Slot) -> None:
         self._keeping.append(asyncio.create_task(slot.keep()))

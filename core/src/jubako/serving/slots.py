@@ -84,7 +84,7 @@ class Slot(ABC):
                     self.child = None
                     self.first.set_exception(error)
                     return
-                self.reason = error.message
+                self.reason = f"{error.message} {error.why}".strip()
             else:
                 ready_s = loop.time()
                 self.is_ready = True
@@ -92,9 +92,9 @@ class Slot(ABC):
                     self.first.set_result(None)
                 self.changed()
                 status = await asyncio.shield(child.ended)
-                self.reason = f"{self.name} ended {describe_end(status)}"
+                self.reason = f"{self.name} ended {describe_end(status)}."
             self.is_ready, self.child = False, None
             wait_s = self._restarts.died(None if ready_s is None else loop.time() - ready_s)
-            _logger.warning("%s; it is started again%s", self.reason.rstrip("."), f" in {wait_s:g} s" if wait_s else "")
+            _logger.warning("%s It is started again %s.", self.reason, f"in {wait_s:g} s" if wait_s else "at once")
             self.changed()
             await asyncio.sleep(wait_s)
