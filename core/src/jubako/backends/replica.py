@@ -71,6 +71,15 @@ class Replica:
         """Call `callback` on the loop each time a batch has ended and the next ones were taken up."""
         self._compute.when_room(callback)
 
+    def when_begun(self, callback: Callable[[float], None]) -> None:
+        """Call `callback` on the loop with each batch that is taken up: when its last call ends."""
+        self._compute.when_begun(callback)
+
+    @property
+    def running_until_s(self) -> float | None:
+        """When the last call of the batch that is computed ends; None if none is."""
+        return self._compute.running_until_s
+
     async def set_up(self, placement: Placement) -> None:
         """Load the model in the thread that will run it.
 

@@ -102,6 +102,11 @@ class CallerQueue:
         """Rows that no replica has started, here and at the replicas."""
         return self._queued_rows
 
+    @property
+    def is_idle(self) -> bool:
+        """True if every call is answered."""
+        return not self._pending
+
     def add_replica(self, open_line: OpenLine) -> None:
         """Send calls to one more replica, until its line is lost."""
         replica = _Replica(self)
@@ -212,13 +217,11 @@ class CallerQueue:
             replica.line.send(calls)
 
     def _replica_with_most_credit(self) -> _Replica | None:
-        if len(self._replicas) == 1:
-            best = self._replicas[0]
-        elif self._replicas:
-            best = max(self._replicas, key=lambda replica: replica.credit_rows)
-        else:
-            return None
-        return best if best.credit_rows > 0 else None
+        best: _Replica | None = None
+        for replica in self._replicas:
+            if not replica.is_silent and replica.credit_rows > (0 if best is None else best.credit_rows):
+                best = replica
+        return best
 
     def _answered(self, answers: Sequence[Answer]) -> None:
         self._answered_s = time.monotonic()
@@ -338,6 +341,7 @@ class _Replica:
     def __init__(self, queue: CallerQueue) -> None:
         self._queue = queue
         self.credit_rows = 0
+        self.is_silent = False
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """See `Receiver`."""
@@ -355,6 +359,11 @@ class _Replica:
     def batch_returned(self, record: BatchRecord) -> None:
         """See `Receiver`."""
         self._queue._observers.batch_returned(record)
+
+    def silent(self, is_silent: bool) -> None:
+        """See `Receiver`."""
+        self.is_silent = is_silent
+        self._queue._flush_soon()
 
     def lost(self, reason: str) -> None:
         """See `Receiver`."""

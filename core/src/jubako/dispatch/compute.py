@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -30,6 +32,8 @@ class ComputeThread:
         self._unfinished = 0
         self._is_alone = False
         self._on_room: list[Callable[[], None]] = []
+        self._on_begun: list[Callable[[float], None]] = []
+        self._until_s: deque[float] = deque()
         # A daemon: a model that never returns must not keep the process from exiting after its drain time.
         # In a copy of the starter's context: the runner sets up with the workspace that is in force there.
         work = contextvars.copy_context().run
@@ -50,16 +54,31 @@ class ComputeThread:
         """Call `callback` on the loop each time a job has ended."""
         self._on_room.append(callback)
 
-    def submit(self, work: Callable[[], Any], done: Callable[[Any], None], *, is_alone: bool = False) -> None:
+    @property
+    def running_until_s(self) -> float | None:
+        """When the last call of the batch that runs ends, on the clock of `time.monotonic()`; None if none runs."""
+        return self._until_s[0] if self._until_s else None
+
+    def when_begun(self, callback: Callable[[float], None]) -> None:
+        """Call `callback` on the loop with each batch that is submitted: when its last call ends."""
+        self._on_begun.append(callback)
+
+    def submit(
+        self, work: Callable[[], Any], done: Callable[[Any], None], *, until_s: float = math.inf, is_alone: bool = False
+    ) -> None:
         """Run `work`, which must not raise, and then `done` with its result on the loop; called on the loop.
 
         Args:
             work: what is run.
             done: gets its result.
+            until_s: when nobody waits for it any more.
             is_alone: True if there is no room for anything else until it has ended.
         """
         self._unfinished += 1
         self._is_alone = is_alone
+        self._until_s.append(until_s)
+        for callback in self._on_begun:
+            callback(until_s)
 
         def job() -> None:
             result = work()
@@ -100,6 +119,7 @@ class ComputeThread:
 
     def _finish(self, done: Callable[[Any], None], result: Any) -> None:
         self._unfinished -= 1
+        self._until_s.popleft()
         self._is_alone = False
         done(result)
         for callback in self._on_room:

@@ -69,6 +69,9 @@ class Receiver(Protocol):
     def batch_returned(self, record: BatchRecord) -> None:
         """Hear of one batch; of each batch one receiver hears, that of its oldest call."""
 
+    def silent(self, is_silent: bool) -> None:
+        """Learn that the replica shows no sign of life, or does again; it should get no calls meanwhile."""
+
     def lost(self, reason: str) -> None:
         """Learn that the replica is gone, and with it the line; calls without an answer get none any more."""
 

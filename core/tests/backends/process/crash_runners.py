@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -37,6 +38,17 @@ class Once(Gated):
     """The same, and no call may be computed twice."""
 
     is_idempotent = False
+
+
+class Stuck(Gated):
+    """Holds the interpreter's lock for ever when it is given 13."""
+
+    def _run_batch(self, rows):
+        answer = super()._run_batch(rows)
+        if (np.asarray(rows) == 13.0).any():
+            # PyDLL, unlike CDLL, keeps the lock.
+            ctypes.PyDLL(None).sleep(1000)
+        return answer
 
 
 class Big(Runner):

@@ -32,6 +32,7 @@ async def serve(descriptor, target, options):
         options=BatchOptions(**options),
         placement=Placement(),
         composition=compose(candidates=()),
+        grace_s=0.2,
     )
     stop = asyncio.Event()
     # Without a thread that waits for the end of stdin, which would keep this process from ending.

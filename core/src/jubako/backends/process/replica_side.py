@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 from jubako.backends.process.answer_codec import AnswerCodec
 from jubako.backends.process.call_codec import CallCodec
 from jubako.backends.process.stream import is_peer_of_same_user
+from jubako.backends.process.watchdog import Watchdog
 from jubako.backends.process.worker_connection import WorkerConnection
 from jubako.backends.replica import Replica
 from jubako.payloads import PayloadTable
@@ -38,6 +40,7 @@ class ReplicaServer:
         options: how its calls are joined, as they are in force.
         placement: its share of the machine.
         composition: where payload types and the batch policy come from.
+        grace_s: how long a batch may go on when every one of its calls is past its deadline; then the process ends.
     """
 
     def __init__(
@@ -47,11 +50,13 @@ class ReplicaServer:
         options: BatchOptions,
         placement: Placement,
         composition: Composition,
+        grace_s: float = 5.0,
     ) -> None:
         self._runner = runner
         self._options = options
         self._placement = placement
         self._composition = composition
+        self._grace_s = grace_s
         self._connections: set[WorkerConnection] = set()
         self._progress = asyncio.Event()
 
@@ -73,10 +78,14 @@ class ReplicaServer:
         loop = asyncio.get_running_loop()
         table = PayloadTable(self._composition)
         replica = Replica(self._runner, self._options, self._composition, table)
+        closing = contextlib.ExitStack()
         try:
             if not await _unless_stopped(replica.set_up(self._placement), stop):
                 return
             replica.when_progress(self._progress.set)
+            watchdog = Watchdog(self._runner.name, lambda: replica.running_until_s, self._grace_s)
+            replica.when_begun(watchdog.begun)
+            closing.callback(watchdog.stop)
             listening.setblocking(False)
             accept = _Accepting(loop, listening, lambda connection: self._take(connection, replica, table))
             on_ready()
@@ -88,6 +97,7 @@ class ReplicaServer:
             for connection in list(self._connections):
                 await connection.flushed()
         finally:
+            closing.close()
             for connection in list(self._connections):
                 connection.close()
             await replica.shut_down()

@@ -160,6 +160,9 @@ class _WayBack:
         """See `Receiver`."""
         self._connection.send_soon(encode_frame(FrameType.BATCH, attrs.asdict(record)))
 
+    def silent(self, is_silent: bool) -> None:
+        """See `Receiver`; a lane in the same process is as alive as this is."""
+
     def lost(self, reason: str) -> None:
         """See `Receiver`; a lane in the same process is never lost."""
 

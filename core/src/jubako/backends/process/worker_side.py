@@ -25,6 +25,9 @@ _log = logging.getLogger("jubako.backends")
 # Between two tries to connect to a socket that nobody listens on, or whose queue is full.
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
+# A replica whose loop answers nothing for so long gets no new calls: it hangs, or is stopped.
+_PING_EVERY_S = 1.0
+_SILENT_AFTER_S = 3.0
 
 
 @attrs.define(eq=False)
@@ -110,6 +113,9 @@ class ReplicaLink:
         self._lines: dict[str, RemoteLine] = {}
         self._stream: FrameStream | None = None
         self._lost: asyncio.Future[str] | None = None
+        self._pinged_s: float | None = None
+        self._is_silent = False
+        self._ping_timer = self._loop.call_later(_PING_EVERY_S, self._ping)
         self._task = self._loop.create_task(self._keep_connected())
 
     @property
@@ -120,6 +126,7 @@ class ReplicaLink:
     async def close(self) -> None:
         """End the connection and connect no more."""
         self._task.cancel()
+        self._ping_timer.cancel()
         await asyncio.wait([self._task])
         self._lines.clear()
         if self._stream is not None:
@@ -158,6 +165,8 @@ class ReplicaLink:
         self._stream = FrameStream(self._loop, connection, self._read, self._ended)
         self._stream.send(encode_frame(FrameType.HELLO, {"protocol": PROTOCOL}))
         reason = await lost
+        self._pinged_s = None
+        self._is_silent = False
         lines, self._lines = self._lines, {}
         for line in lines.values():
             line.receiver.lost(reason)
@@ -170,8 +179,27 @@ class ReplicaLink:
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(reason)
 
+    def _ping(self) -> None:
+        now_s = self._loop.time()
+        if self._pinged_s is not None:
+            if now_s - self._pinged_s > _SILENT_AFTER_S and not self._is_silent:
+                _log.warning("a replica of runner %r shows no sign of life", self._calls.runner_name)
+                self._set_silent(True)
+        elif self._stream is not None and self._lines and not all(queue.is_idle for queue in self._queues.values()):
+            self._pinged_s = now_s
+            self._stream.send(encode_frame(FrameType.PING, None))
+        self._ping_timer = self._loop.call_later(_PING_EVERY_S, self._ping)
+
+    def _set_silent(self, is_silent: bool) -> None:
+        self._is_silent = is_silent
+        for line in self._lines.values():
+            line.receiver.silent(is_silent)
+
     def _read(self, frame: Frame) -> None:
         kind = frame.kind
+        self._pinged_s = None
+        if self._is_silent:
+            self._set_silent(False)
         if not self._lines:
             self._welcomed(frame)
         elif kind is FrameType.ANSWERS:
@@ -190,7 +218,7 @@ class ReplicaLink:
         elif kind is FrameType.CREDIT:
             method, rows = frame.meta
             self._lines[method].receiver.credited(rows)
-        else:
+        elif kind is not FrameType.PING:
             raise InvalidFrame(f"a replica sends no {kind.name}.")
 
     def _welcomed(self, frame: Frame) -> None:
