@@ -347,3 +347,27 @@ def test_a_killed_api_worker_is_replaced_and_the_others_answer_meanwhile(start):
     replaced(served, "jubako-api-0", gone)
     assert ask(served) == (200, [2, 22])
     assert served.stop() == 0
+
+
+def test_reloading_without_the_package_for_it_says_what_to_install(serve, folder, site):
+    site.install(
+        "nothing", modules={"watchfiles.py": "raise ModuleNotFoundError('not installed', name='watchfiles')\n"}
+    )
+    served = serve(folder, "service:svc", "--reload", PYTHONPATH=str(site.folder))
+    assert served.ended() == 1
+    assert served.text.splitlines() == [
+        "Error: --reload cannot be used.",
+        "The package 'watchfiles' is not installed.",
+        "Do: pip install 'jubako[reload]'",
+    ]
+
+
+def test_the_supervisor_imports_neither_numbers_nor_a_web_framework_nor_user_code(site):
+    done = site.run_python(
+        "-c",
+        "import sys, jubako.cli.serve, jubako.serving.supervisor\n"
+        "heavy = {'numpy', 'pandas', 'quart', 'hypercorn', 'jubako.services', 'jubako.models'}\n"
+        "print(sorted(heavy & set(sys.modules)))",
+        **without_own_path(site.folder),
+    )
+    assert done.stdout == "[]\n", done.stderr

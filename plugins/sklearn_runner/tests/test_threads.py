@@ -48,7 +48,19 @@ def test_native_threads_are_those_of_the_placement_while_the_model_runs(iris):
         assert set(threads_now().values()) == {2}
 
 
-def test_threads_are_never_raised():
+def test_threads_are_raised_as_far_as_the_environment_says(monkeypatch):
+    # So it is in a replica, which is forked from a process of one thread.
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with threadpool_limits(1):
+        limit = ThreadLimit(64)
+        limit.enter()
+        assert set(threads_now().values()) == {2}
+        limit.close()
+        assert set(threads_now().values()) == {1}
+
+
+def test_threads_are_not_raised_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with threadpool_limits(1):
         limit = ThreadLimit(64)
         limit.enter()

@@ -6,7 +6,7 @@ Only the main thread starts processes: Linux ties a process's parent-death signa
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import signal
 import socket
@@ -20,10 +20,15 @@ from jubako.serving.control import Began, Failed, Record
 from jubako.serving.links import SupervisorLink
 from jubako.serving.system import IS_LINUX, describe_end, holding_signals
 
+_logger = logging.getLogger(__name__)
+
 _Record = TypeVar("_Record", bound=Record)
 
 # How long a process may live without its link.
 _CLOSING_S = 5.0
+
+# Ends that are remembered although nobody asked for them; more than replicas that can begin at the same moment.
+_UNCLAIMED = 64
 
 
 class ProcessEnded(CommandError):
@@ -36,6 +41,7 @@ class Reaper:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._watched: dict[int, Callable[[int], None]] = {}
+        self._unclaimed: dict[int, int] = {}
 
     def open(self) -> None:
         """Hear of ends from now on."""
@@ -47,8 +53,11 @@ class Reaper:
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
     def watch(self, pid: int, ended: Callable[[int], None]) -> None:
-        """Have `ended` called with the status of a process, once."""
-        self._watched[pid] = ended
+        """Have `ended` called once with the status of a process; now, if it ended before its number was known."""
+        if pid in self._unclaimed:
+            ended(self._unclaimed.pop(pid))
+        else:
+            self._watched[pid] = ended
 
     def reap(self) -> None:
         """Take every end that is known to the system."""
@@ -59,12 +68,15 @@ class Reaper:
                 return
             if pid == 0:
                 return
-            # Strangers are orphans of user code: waited for, so that they do not stay in the process table.
-            self._watched.pop(pid, _pass_over)(status)
-
-
-def _pass_over(_status: int) -> None:
-    pass
+            ended = self._watched.pop(pid, None)
+            if ended is not None:
+                ended(status)
+                continue
+            # An orphan of user code, waited for so that it does not stay in the process table; or a replica that had no
+            # time to say its number before it died.
+            self._unclaimed[pid] = status
+            if len(self._unclaimed) > _UNCLAIMED:
+                self._unclaimed.pop(next(iter(self._unclaimed)))
 
 
 class Child:
@@ -146,20 +158,29 @@ class Child:
         """End the process now, whatever it does."""
         if not self.ended.done() and self.pid is not None:
             # Not waited for yet, so that the number is still its own.
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                self._end(None)
         elif self.pid is None:
             # Forked just now, and not heard of: without a link it ends by itself.
             self._link_ended()
 
     async def end_within(self, seconds: float) -> bool:
-        """Wait for the end, and kill the process when the time is up; False if that was needed."""
+        """Wait for the end, and kill the process when the time is up.
+
+        Returns:
+            True if the process ended by itself, with exit code 0 as far as that is known; anything else is logged.
+        """
         await asyncio.wait((self.ended,), timeout=max(0.0, seconds))
-        if self.ended.done():
-            return True
-        self.kill()
-        await asyncio.wait((self.ended,))
-        return False
+        if not self.ended.done():
+            _logger.warning("%s did not end in %g s and is killed", self.name, seconds)
+            self.kill()
+            await asyncio.wait((self.ended,))
+            return False
+        if self.ended.result():
+            _logger.warning("%s ended %s", self.name, describe_end(self.ended.result()))
+        return not self.ended.result()
 
     def _future(self, kind: type[Any]) -> asyncio.Future[Any]:
         return self._received.setdefault(kind, self._loop.create_future())

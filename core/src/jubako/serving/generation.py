@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 from socket import socket
@@ -20,8 +19,6 @@ from jubako.serving.slots import Slot
 from jubako.serving.workers import WorkerOrders, WorkerSlot
 from jubako.settings import Settings
 from jubako.values.plan import Plan
-
-_logger = logging.getLogger(__name__)
 
 # Beyond the drain: a worker writes its last answers, stops its backend, and ends the interpreter.
 _OVERTIME_S = 5.0
@@ -66,7 +63,6 @@ class Generation:
 
     def __init__(self, place: GenerationPlace) -> None:
         self._place = place
-        self._is_stopping = False
         runners = place.settings.runners
         self._rule = RestartRule(runners.restart_first_s, runners.restart_longest_s, runners.restart_attempts)
         self._orders = WorkerOrders(
@@ -82,7 +78,7 @@ class Generation:
         self._workers = [WorkerSlot(index, self._orders, self._rule) for index in range(place.workers)]
         self._replicas: Replicas | None = None
         self._told: dict[str, RunnerState] = {}
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: dict[Slot, asyncio.Task[None]] = {}
 
     @property
     def number(self) -> int:
@@ -130,35 +126,34 @@ class Generation:
         Returns:
             False if a process had to be killed, or ended otherwise than it should.
         """
-        self._end_keeping()
+        # Replicas are replaced until the last call is answered.
+        self._end_keeping(self._workers)
         working = [slot.child for slot in self._workers if slot.child is not None and slot.is_ready]
         # A worker that is only starting has nothing to answer.
-        _kill(slot.child for slot in self._workers if not slot.is_ready)
+        await _kill(slot.child for slot in self._workers if not slot.is_ready)
         for child in working:
             child.link.send(Stop())
         cutting = asyncio.create_task(self._cut_workers(working, cut))
         limit_s = self._place.settings.server.drain_s + _OVERTIME_S
-        in_time = await asyncio.gather(*(child.end_within(limit_s) for child in working))
+        is_orderly = all(await asyncio.gather(*(child.end_within(limit_s) for child in working)))
         cutting.cancel()
-        is_orderly = all(in_time) and all(child.ended.result() == 0 for child in working)
         if self._replicas is not None:
-            is_orderly &= await self._replicas.stop(_OVERTIME_S)
+            self._end_keeping(self._replicas.slots)
+            is_orderly &= await self._replicas.stop(_CUT_S if cut.is_set() else _OVERTIME_S)
         return is_orderly
 
     async def kill(self) -> None:
         """End every process now; for a generation that did not start, or is in the way."""
-        self._end_keeping()
-        children = [slot.child for slot in self._workers if slot.child is not None]
-        _kill(children)
-        await asyncio.gather(*(child.end_within(_CUT_S) for child in children))
+        self._end_keeping(self._keeping)
+        await _kill(slot.child for slot in self._workers)
         if self._replicas is not None:
-            await self._replicas.stop(0.0)
+            await self._replicas.stop(_CUT_S)
 
     async def _start_replicas(self, plan: Plan) -> None:
         if self._replicas is None:
             return
         if not plan.runners:
-            await self._replicas.stop(0.0)
+            await self._replicas.stop(_CUT_S)
             self._replicas = None
             return
         self._orders.channels = self._replicas.open_channels(plan)
@@ -173,11 +168,12 @@ class Generation:
             raise ProcessEnded(f"The service did not start: {error.message}", why=error.why, do=error.do) from error
 
     def _keep(self, slot: Slot) -> None:
-        self._keeping.append(asyncio.create_task(slot.keep()))
+        self._keeping[slot] = asyncio.create_task(slot.keep())
 
-    def _end_keeping(self) -> None:
-        for task in self._keeping:
-            task.cancel()
+    def _end_keeping(self, slots: Iterable[Slot]) -> None:
+        for slot in slots:
+            if slot in self._keeping:
+                self._keeping[slot].cancel()
 
     async def _first_of(self, slots: Iterable[Slot], *awaited: asyncio.Future[Any]) -> None:
         """Wait until all that is awaited is done, unless one of the slots fails before."""
@@ -198,7 +194,7 @@ class Generation:
         for child in working:
             child.link.send(Cut())
         await asyncio.sleep(_CUT_S)
-        _kill(working)
+        await _kill(working)
 
     def _states(self) -> tuple[RunnerState, ...]:
         return () if self._replicas is None else self._replicas.states()
@@ -211,7 +207,9 @@ class Generation:
                     slot.tell(state)
 
 
-def _kill(children: Iterable[Child | None]) -> None:
-    for child in children:
-        if child is not None:
-            child.kill()
+async def _kill(children: Iterable[Child | None]) -> None:
+    present = [child for child in children if child is not None]
+    for child in present:
+        child.kill()
+    for child in present:
+        await asyncio.wait((child.ended,))

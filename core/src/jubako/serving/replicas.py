@@ -98,17 +98,18 @@ class Replicas:
             False if a replica had to be killed, or did not end as it should.
         """
         working = [slot.child for slot in self.slots if slot.child is not None and slot.is_ready]
-        for slot in self.slots:
-            if slot.child is not None and not slot.is_ready:
-                slot.child.kill()
+        starting = [slot.child for slot in self.slots if slot.child is not None and not slot.is_ready]
         for child in working:
             child.link.send(Stop())
-        in_time = await asyncio.gather(*(child.end_within(within_s) for child in working))
+        for child in starting:
+            child.kill()
+            await asyncio.wait((child.ended,))
+        is_orderly = all(await asyncio.gather(*(child.end_within(within_s) for child in working)))
         await self._zygote.stop()
         for listening in self._listening:
             listening.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-        return all(in_time) and all(child.ended.result() in (0, None) for child in working)
+        return is_orderly
 
 
 class ReplicaSlot(Slot):

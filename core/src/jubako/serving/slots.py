@@ -79,7 +79,8 @@ class Slot(ABC):
                 await asyncio.sleep(_AGAIN_S)
                 continue
             except ProcessEnded as error:
-                await child.end_within(0.0)
+                child.kill()
+                await asyncio.wait((child.ended,))
                 if not self.first.done():
                     self.child = None
                     self.first.set_exception(error)

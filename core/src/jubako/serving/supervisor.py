@@ -122,14 +122,8 @@ class _Supervisor:
         self._reaper = Reaper()
         self._reaper.open()
 
-        def later(event: asyncio.Event) -> Callable[[], None]:
-            def set_soon() -> None:
-                loop.call_soon_threadsafe(event.set)
-
-            return set_soon
-
         # An asyncio handler would do for these two as well, but not tell one wish to stop from two.
-        with StopSignals(later(self._stopping), later(self._cutting)) as signals:
+        with StopSignals(_soon(self._stopping), _soon(self._cutting)) as signals:
             loop.add_signal_handler(signal.SIGHUP, self._renewing.set)
             try:
                 # Before the first generation reads its sources, so that no change goes unseen.
@@ -225,5 +219,14 @@ class _Supervisor:
     def _watching_sources(self) -> contextlib.AbstractContextManager[None]:
         if not self._options.reload:
             return contextlib.nullcontext()
-        loop = asyncio.get_running_loop()
-        return watching_sources(self._options.working_dir, lambda: loop.call_soon_threadsafe(self._renewing.set))
+        return watching_sources(self._options.working_dir, _soon(self._renewing))
+
+
+def _soon(event: asyncio.Event) -> Callable[[], None]:
+    """A function that sets an event of this loop from any thread, or between two steps of Python."""
+    loop = asyncio.get_running_loop()
+
+    def set_soon() -> None:
+        loop.call_soon_threadsafe(event.set)
+
+    return set_soon
