@@ -58,8 +58,10 @@ def _demonstrate(port: int, *, once: bool) -> int:
     with _serving(str(bento.tag), port):
         right = _ask_about_all_flowers(jubako.sklearn.load(model), port)
         if not once:
-            print(f"\nAsk it yourself:   curl http://{HOST}:{port}/classify --json '[5.1, 3.5, 1.4, 0.2]'")
-            print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.")
+            address = f"http://{HOST}:{port}"
+            print("\nAsk it yourself:")
+            print(f"  curl {address}/classify -H 'Content-Type: application/json' -d '[5.1, 3.5, 1.4, 0.2]'")
+            print(f"or look at {address}/\nCtrl-C stops it.")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return 0 if right else 1
