@@ -51,8 +51,9 @@ def test_a_model_of_listed_types_is_data_and_needs_no_warning(iris, recwarn):
 
 
 def test_a_class_of_the_users_own_is_code_and_the_warning_names_it(iris):
+    model = make_pipeline(Doubler(), LogisticRegression(max_iter=500)).fit(*iris)
     with pytest.warns(UserWarning, match=r"joblib.*test_models\.Doubler"):
-        tag = jubako.sklearn.save("mine", make_pipeline(Doubler(), LogisticRegression(max_iter=500)).fit(*iris))
+        tag = jubako.sklearn.save("mine", model)
     assert jubako.models.get(tag).info.serializer == "joblib"
 
 
