@@ -90,6 +90,7 @@ def failures(site_class, tmp_path_factory):
         plugin, _, test = test.partition("::")
         if plugin in PLUGINS:
             outcomes[plugin][outcome].add(test.partition(" ")[0])
+    outcomes["printed"] = done.stdout
     return outcomes
 
 
@@ -99,6 +100,13 @@ def test_a_fault_fails_the_test_that_is_meant_to_find_it_and_no_other(failures, 
     outcomes = failures[name]
     assert outcomes["FAILED"] | outcomes["ERROR"] == expected
     assert outcomes["PASSED"] == ALL - expected
+
+
+def test_a_distribution_of_another_name_is_told_where_to_say_so(failures):
+    assert (
+        "the distribution 'anna-toys' should be named 'jubako-by-anna'; "
+        "if its name is right, write distribution = 'anna-toys' in Test_by_anna"
+    ) in failures["printed"]
 
 
 def test_every_class_is_loaded_when_it_is_asked_for(site):

@@ -15,6 +15,7 @@ from jubako.errors import BadInput, NotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner, SimpleRunner
 from jubako.settings import Settings
+from jubako.testing._required import required_name
 
 
 class RowSums(Runner):
@@ -58,7 +59,7 @@ class BackendTests:
         name: the offer's name.
     """
 
-    name: str
+    name: str = required_name("backend")
 
     def make_backend(self) -> Backend:
         """A backend that is not started, from everything that is installed."""
