@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jubako.backends.inline import open_backend
-from jubako.errors import OfferNotFound
+from jubako.errors import OfferNotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner
 from jubako.settings import load_settings
@@ -157,3 +157,21 @@ async def test_a_runner_that_looks_across_rows_gets_every_call_whole_and_alone(s
     answers = await asyncio.gather(*(runner.async_run_batch(np.arange(10.0).reshape(10, 1)) for _ in range(3)))
     assert batches == [10, 10, 10]
     assert all(abs(answer.mean()) < 1e-12 for answer in answers)
+
+
+async def test_a_runner_that_exits_the_process_fails_its_own_start_and_stop_only(start, caplog):
+    class Exits(Threads):
+        def _setup(self):
+            raise SystemExit(0)
+
+    class ExitsLater(Threads):
+        def _shutdown(self):
+            raise SystemExit(0)
+
+    with pytest.raises(RunnerFailed, match=r"'Exits' could not be set up.\nSystemExit: 0"):
+        await start(Exits())
+    first, second = ExitsLater("first"), Threads("second")
+    backend = await start(first, second)
+    await backend.stop()
+    assert second.closed
+    assert "'first' did not shut down cleanly" in caplog.text
