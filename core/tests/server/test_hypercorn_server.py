@@ -220,3 +220,14 @@ async def test_a_cancelled_server_closes_everything_and_stops_the_application(se
     assert applet.notes[-1] == "stopped"
     with pytest.raises((IndexError, ConnectionError)):
         await asking
+
+
+async def test_an_application_that_raises_no_exception_class_is_not_taken_for_one_without_lifespan(serve_app):
+    class Abort(BaseException):
+        pass
+
+    async def app(scope, receive, send):
+        raise Abort("no model")
+
+    with pytest.raises(Abort, match="no model"):
+        await serve_app(app)
