@@ -118,6 +118,13 @@ def test_every_class_is_loaded_when_it_is_asked_for(site):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_without_the_extra_the_error_says_how_to_install_it(site):
+    code = "import sys\nsys.modules['pytest'] = None\nfrom jubako.testing import RunnerTypeTests"
+    done = site.run_python("-c", code)
+    assert "jubako.testing.RunnerTypeTests cannot be used.\nThe package 'pytest' is not installed." in done.stderr
+    assert "Do: pip install 'jubako[testing]'" in done.stderr
+
+
 def test_an_unknown_class_is_an_attribute_error():
     import jubako.testing
 
