@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jubako.backends.inline import open_backend
-from jubako.errors import OfferNotFound, RunnerFailed
+from jubako.errors import DeadlineExceeded, OfferNotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner
 from jubako.settings import load_settings
@@ -119,6 +119,24 @@ async def test_the_operators_settings_win_over_the_runners_own(start):
     await start(runner, runners__batching__max_batch_size=20, runners__named__sizes__batching__max_batch_size=5)
     await asyncio.gather(*(runner.async_run(number) for number in range(40)))
     assert max(sizes) == 5
+
+
+async def test_the_operators_timeout_is_the_deadline_of_a_call_without_one(start):
+    may_end = threading.Event()
+
+    class Slow(Threads):
+        def _run_batch(self, rows):
+            may_end.wait(10)
+            return rows
+
+    runner = Slow("slow")
+    await start(runner, runners__named__slow__batching__timeout_s=0.05)
+    try:
+        for call in (runner.async_run(1), asyncio.to_thread(runner.run, 1)):
+            with pytest.raises(DeadlineExceeded):
+                await asyncio.wait_for(call, 5)
+    finally:
+        may_end.set()
 
 
 async def test_an_unknown_policy_is_named_with_those_there_are(start):
