@@ -112,8 +112,8 @@ def load_object(tag: Tag | str | Model, *, module: str, _model_store: Store | No
         PluginError: its format is not offered, or cannot be used.
     """
     model = tag if isinstance(tag, Model) else get(tag, _model_store=_model_store)
-    _check_module(model, module)
     composition = current_workspace().composition
+    _check_module(model, module, composition)
     offer = composition.find(SerializerType, model.info.serializer)
     if offer.trust == "code":
         model.require_trust(f"It is stored as {offer.name}, a format that can run any code when it is loaded")
@@ -186,7 +186,7 @@ def _make_serializer(composition: Composition, offer: SerializerType) -> Seriali
     return make()
 
 
-def _check_module(model: Model, module: str) -> None:
+def _check_module(model: Model, module: str, composition: Composition) -> None:
     if model.info.module == module:
         return
     if not model.info.module:
@@ -194,7 +194,9 @@ def _check_module(model: Model, module: str) -> None:
             f"model {model.tag} was saved by no runner type, so {module!r} cannot load it.",
             do=f"open its files yourself: jubako.models.get({str(model.tag)!r}).path",
         )
+    plugin = model.info.context.plugin
+    install = f"pip install {plugin} and " if plugin and not composition.has_distribution(plugin) else ""
     raise InvalidArgument(
         f"model {model.tag} was saved by runner type {model.info.module!r}, not by {module!r}.",
-        do=f"load it with jubako.{model.info.module}.load",
+        do=f"{install}load it with jubako.{model.info.module}.load",
     )

@@ -72,7 +72,7 @@ class PluginTests:
         assert _PLUGIN_NAME.fullmatch(self.name), "write the plugin's name like toy_runner"
         assert candidate.is_named_by([self.name])
         found, expected = candidate.distribution, self.distribution or f"jubako-{self.name}".replace("_", "-")
-        assert attrs.evolve(candidate, name="").is_named_by([expected]), (
+        assert candidate.is_from(expected), (
             f"the distribution {found!r} should be named {expected!r}; "
             f"if its name is right, write distribution = {found!r} in {type(self).__name__}"
         )
