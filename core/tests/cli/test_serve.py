@@ -303,7 +303,7 @@ def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start, fold
     )
     server = start("broken.py:svc")
     assert server.ended() == 1
-    assert "Error: The service did not start." in server.text
+    assert "Error: The service did not start: runner 'Lost'" in server.text
     assert "the weights are gone" in server.text
     assert "Serving" not in server.text
 
