@@ -235,7 +235,6 @@ class CallerQueue:
             # A call that was withdrawn meanwhile has given its credit back already.
             if pending is not None:
                 self._mark_started(pending)
-        self._flush_soon()
 
     def _mark_started(self, pending: _Pending) -> None:
         if pending.is_started:
@@ -246,6 +245,7 @@ class CallerQueue:
         self._queued_bytes -= arguments.size_bytes
         if pending.replica is not None:
             pending.replica.credit_rows += arguments.rows
+            self._flush_soon()
 
     def _flush_soon(self) -> None:
         # All calls of one turn of the loop leave together, so that a burst is one frame and one batch.
