@@ -198,7 +198,13 @@ class PageRunner:
                 text=True,
             )
         name = block.marks.get("file", "")
-        request = {"code": text, "name": f"<line {block.line}>", "module": Path(name).stem if name else ""}
+        before, src, _ = name.rpartition("src/")
+        request = {
+            "code": text,
+            "name": f"<line {block.line}>",
+            "module": Path(name).stem if name else "",
+            "sources": str(self.work / before / src) if src else "",
+        }
         answer = _ask(self.interpreter, request)
         self.printed = answer["output"]
         expected = block.marks.get("raises", "")
