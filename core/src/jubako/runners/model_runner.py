@@ -24,7 +24,9 @@ class ModelRunner(Runner):
 
     Attributes:
         tag: exact.
-        model: the stored version, with `info`, `path_of` and `custom_objects`.
+        model: the stored version, with `info`, `path_of` and `custom_objects`; what `_setup` loads from it needs
+            another name.
+        model_store: as it was given; None stands for the current workspace's store.
 
     Raises:
         NotFound: there is no such model.
