@@ -140,10 +140,11 @@ async def test_the_operators_timeout_is_the_deadline_of_a_call_without_one(start
 
 
 async def test_an_unknown_policy_is_named_with_those_there_are(start):
-    runner = Threads()
+    runner = Threads("unlucky")
     runner.batch_options.policy = "psychic"
     with pytest.raises(OfferNotFound, match="psychic"):
         await start(runner)
+    assert "jubako-unlucky" not in [thread.name for thread in threading.enumerate()]
 
 
 async def test_a_sync_call_on_the_loop_is_answered_and_its_line_is_named_once(start, caplog):

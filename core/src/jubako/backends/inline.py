@@ -93,9 +93,10 @@ class _InlineReplica:
         self._table = table
         self._quota = effective_resource_quota(runner, settings)
         self._is_ready = False
-        self._compute = ComputeThread(f"jubako-{runner.name}", self._loop)
         options = self._options = effective_batch_options(runner, settings)
         make_policy = composition.resolve(composition.find(BatchPolicyType, options.policy), "policy")
+        # After all that can fail: nobody would end the thread of a replica that was not made.
+        self._compute = ComputeThread(f"jubako-{runner.name}", self._loop)
         self._queues: list[CallerQueue] = []
         methods = {}
         for name, spec in runner.methods(options).items():
