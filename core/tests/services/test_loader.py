@@ -11,10 +11,12 @@ import pytest
 
 import jubako.bentos
 import jubako.models
-from jubako.errors import BadInput, ImportServiceError, NotFound, OfferNotFound
+from jubako.contracts.store import StoreKind
+from jubako.errors import BadInput, ImportServiceError, InvalidArgument, NotFound, OfferNotFound
 from jubako.plugins import compose
 from jubako.services import load
 from jubako.settings import PluginSettings
+from jubako.stores.local import open_store
 from jubako.workspace import open_workspace, using_workspace
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -190,6 +192,28 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
     assert service.workspace.trust is workspace.trust
     with pytest.raises(NotFound, match="numbers"):
         load(bare.tag)
+
+
+def test_other_stores_can_be_given(project, write_service, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    bentos, models = (open_store(elsewhere.as_uri(), kind) for kind in (StoreKind.BENTOS, StoreKind.MODELS))
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built", _bento_store=bentos)
+    assert load(bento.tag, _bento_store=bentos).tag == bento.tag
+    with pytest.raises(ImportServiceError):
+        load(bento.tag)
+    with jubako.models.create("numbers", _model_store=models):
+        pass
+    (project / "service.py").write_text("import jubako\njubako.models.get('numbers')\nsvc = jubako.Service('toy')\n")
+    assert load("service", _model_store=models).name == "toy"
+    with pytest.raises(NotFound, match="numbers"):
+        load("service")
+
+
+@pytest.mark.parametrize("identifier", [None, 5, b"service.py"])
+def test_an_identifier_that_is_no_text_is_refused(identifier):
+    with pytest.raises(InvalidArgument, match="names no Service"):
+        load(identifier)
 
 
 WOBBLER = """
