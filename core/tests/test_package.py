@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.metadata
+import pickle
 import sys
 
 import pytest
 
 import jubako
-from jubako import exceptions
+from jubako import errors, exceptions
 from jubako.settings import PluginSettings, Settings, StoreSettings
 from jubako.workspace import open_workspace, using_workspace
 
@@ -95,6 +96,15 @@ def test_a_public_name_is_what_its_home_defines():
     assert jubako.list is list_bentos
     assert jubako.Runner is Runner
     assert jubako.Tag is Tag
+
+
+def test_every_error_is_named_where_everybody_may_import_it():
+    for name in exceptions.__all__:
+        assert getattr(exceptions, name).__module__ == "jubako.exceptions"
+    for error in (errors.BadInput("no", field="$"), errors.OfferNotFound("no", why="so")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (type(error), str(error))
+    assert {name for name, kind in vars(errors).items() if isinstance(kind, type)} <= set(exceptions.__all__)
 
 
 def test_code_written_to_the_reference_finds_its_names(site):

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import os
+import queue
 import signal
 import socket
 import statistics
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 CONNECTIONS = 64
 READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 40.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
@@ -37,7 +39,9 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="stop the server at the end instead of waiting for Ctrl-C")
     parser.add_argument("--port", type=int, default=0, help="of the server; a free one if 0")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Both, and not SIGTERM alone: a shell starts what runs in the background with SIGINT ignored.
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
     # The server writes to the same terminal: lines leave in the order in which they were made.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, unless replaced
     with tempfile.TemporaryDirectory(prefix="jubako-demo-") as home:
@@ -58,10 +62,14 @@ def _demonstrate(port: int, *, once: bool) -> int:
     with _serving(str(bento.tag), port):
         right = _ask_about_all_flowers(jubako.sklearn.load(model), port)
         if not once:
-            print(f"\nAsk it yourself:   curl http://{HOST}:{port}/classify --json '[5.1, 3.5, 1.4, 0.2]'")
-            print(f"Or look at it:     http://{HOST}:{port}/\nCtrl-C stops it.")
-            with contextlib.suppress(KeyboardInterrupt):
-                threading.Event().wait()
+            stop: queue.SimpleQueue[int] = queue.SimpleQueue()
+            for number in STOP_SIGNALS:
+                signal.signal(number, lambda number, _: stop.put(number))
+            address = f"http://{HOST}:{port}"
+            print("\nAsk it yourself:")
+            print(f"  curl {address}/classify -H 'Content-Type: application/json' -d '[5.1, 3.5, 1.4, 0.2]'")
+            print(f"or look at {address}/\nCtrl-C stops it.")
+            stop.get()
     return 0 if right else 1
 
 
@@ -132,7 +140,8 @@ def _serving(tag: str, port: int) -> Iterator[None]:
         yield
     finally:
         # From here on everything ends by itself; an interrupt more would only leave the server alone.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         server.terminate()
         try:
             server.wait(STOPPED_WITHIN_S)
@@ -162,7 +171,7 @@ def _free_port() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Stop on SIGTERM as on Ctrl-C."""
+    """Stop at once, wherever the demo is."""
     raise KeyboardInterrupt
 
 

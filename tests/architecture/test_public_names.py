@@ -20,6 +20,7 @@ PUBLIC_NAMES = {
         "batch_method",
         "bentos",
         "build",
+        "build_bentofile",
         "delete",
         "exceptions",
         "get",

@@ -19,10 +19,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 
 def start(home: Path, *options: str) -> subprocess.Popen[str]:
-    """Start the demo in a process group of its own, with a home that nothing may be written to."""
+    """Start the demo in a process group of its own, with a home that nothing may be written to.
+
+    SIGINT is ignored when it starts, as it is for whatever a script starts in the background.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
     return subprocess.Popen(
-        [sys.executable, str(DEMO), *options],
+        ["bash", "-c", 'trap "" INT; exec "$@"', "bash", sys.executable, str(DEMO), *options],
         env={**environment, "HOME": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ import doctest
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 INTERPRETER = Path(__file__).with_name("interpreter.py")
+CURL = Path(__file__).with_name("curl.py")
 PORT_IN_PAGES = 3000
 
 SHELLS = ("bash", "sh", "shell", "console")
@@ -106,9 +108,10 @@ class PageRunner:
 
     Args:
         folder: empty.
+        has_curl: False if the machine has none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_curl: bool) -> None:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -118,7 +121,7 @@ class PageRunner:
             **kept,
             "JUBAKO_HOME": str(folder / "home"),
             "JUBAKO_SERVER__PORT": str(self.port),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")]),
+            "PATH": os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), kept.get("PATH", "")]),
             # `pip install` in a page installs for this page only, with what is installed already, and asks no index.
             "PIP_TARGET": str(folder / "packages"),
             "PIP_NO_BUILD_ISOLATION": "0",
@@ -132,6 +135,11 @@ class PageRunner:
         self.work.mkdir()
         # Before an interpreter starts, which would remember that it is not there.
         (folder / "packages").mkdir()
+        (folder / "bin").mkdir()
+        if not has_curl:
+            stand_in = folder / "bin" / "curl"
+            stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{CURL}" "$@"\n', encoding="utf-8")
+            stand_in.chmod(0o755)
         self.printed = ""
         self.servers: list[subprocess.Popen[str]] = []
         self.interpreter: subprocess.Popen[str] | None = None
@@ -190,7 +198,13 @@ class PageRunner:
                 text=True,
             )
         name = block.marks.get("file", "")
-        request = {"code": text, "name": f"<line {block.line}>", "module": Path(name).stem if name else ""}
+        before, src, _ = name.rpartition("src/")
+        request = {
+            "code": text,
+            "name": f"<line {block.line}>",
+            "module": Path(name).stem if name else "",
+            "sources": str(self.work / before / src) if src else "",
+        }
         answer = _ask(self.interpreter, request)
         self.printed = answer["output"]
         expected = block.marks.get("raises", "")
@@ -260,7 +274,15 @@ def _wait_for(url: str, server: subprocess.Popen[str], log: Path) -> None:
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[PageRunner]:
     """A runner for one page; what the page started is ended after the test."""
-    page_runner = PageRunner(tmp_path)
+    page_runner = PageRunner(tmp_path, has_curl=shutil.which("curl") is not None)
+    yield page_runner
+    page_runner.close()
+
+
+@pytest.fixture
+def runner_without_curl(tmp_path: Path) -> Iterator[PageRunner]:
+    """The same on a machine that has no curl."""
+    page_runner = PageRunner(tmp_path, has_curl=False)
     yield page_runner
     page_runner.close()
 

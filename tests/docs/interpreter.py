@@ -11,10 +11,30 @@ import json
 import sys
 import traceback
 import types
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def sources_at(folder: str) -> Iterator[None]:
+    """Import from a folder of sources, if one is given, and forget afterwards what came from there.
+
+    A later block may install it, and means the installed one then.
+    """
+    if not folder:
+        yield
+        return
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(folder):
+                del sys.modules[name]
 
 
 def main() -> None:
-    """Answer each line `{"code", "name", "module"}` with `{"output", "error", "traceback"}` until the input ends."""
+    """Answer each line `{"code", "name", "module", "sources"}` with `{"output", "error", "traceback"}`, to the end."""
     answers = sys.stdout
     page = types.ModuleType("__main__")
     sys.modules["__main__"] = page
@@ -25,7 +45,7 @@ def main() -> None:
         namespace = types.ModuleType(block["module"]) if block["module"] else page
         output = io.StringIO()
         answer = {"error": "", "traceback": ""}
-        with contextlib.redirect_stdout(output):
+        with contextlib.redirect_stdout(output), sources_at(block["sources"]):
             try:
                 exec(compile(block["code"], block["name"], "exec"), vars(namespace))
             except BaseException as error:

@@ -61,3 +61,9 @@ def test_blocks_share_names_files_and_what_they_printed(runner):
         "```bash\npython -c 'import four; print(four.four)'\n```\n"
         "<!-- prints -->\n```text\n4\n```\n"
     )
+
+
+@pytest.mark.slow
+def test_a_machine_without_curl_runs_the_same_pages(runner_without_curl):
+    runner_without_curl.run_page((ROOT / "core" / "README.md").read_text(encoding="utf-8"))
+    assert runner_without_curl.printed == '{"words":6}'

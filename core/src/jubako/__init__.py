@@ -18,7 +18,7 @@ from jubako.values.tag import Tag
 
 if TYPE_CHECKING:
     from jubako import bentos, io, models
-    from jubako.bentos import Bento, build, delete, get, list
+    from jubako.bentos import Bento, build, build_bentofile, delete, get, list
     from jubako.models import Model
     from jubako.runners import Runner, SimpleRunner, batch_method
     from jubako.services import Service, load
@@ -34,6 +34,7 @@ __all__ = [
     "batch_method",
     "bentos",
     "build",
+    "build_bentofile",
     "delete",
     "exceptions",
     "get",
@@ -52,6 +53,7 @@ _REFERENCES = {
     "SimpleRunner": "jubako.runners:SimpleRunner",
     "batch_method": "jubako.runners:batch_method",
     "build": "jubako.bentos:build",
+    "build_bentofile": "jubako.bentos:build_bentofile",
     "delete": "jubako.bentos:delete",
     "get": "jubako.bentos:get",
     "list": "jubako.bentos:list",

@@ -70,3 +70,7 @@ __all__ = [
     "UnsupportedMediaType",
     "WrongRowCount",
 ]
+
+# Tracebacks, and pickles of errors between processes, name the classes where everybody may import them.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jubako.backends.inline import open_backend
-from jubako.errors import OfferNotFound
+from jubako.errors import DeadlineExceeded, OfferNotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner
 from jubako.settings import load_settings
@@ -121,11 +121,30 @@ async def test_the_operators_settings_win_over_the_runners_own(start):
     assert max(sizes) == 5
 
 
+async def test_the_operators_timeout_is_the_deadline_of_a_call_without_one(start):
+    may_end = threading.Event()
+
+    class Slow(Threads):
+        def _run_batch(self, rows):
+            may_end.wait(10)
+            return rows
+
+    runner = Slow("slow")
+    await start(runner, runners__named__slow__batching__timeout_s=0.05)
+    try:
+        for call in (runner.async_run(1), asyncio.to_thread(runner.run, 1)):
+            with pytest.raises(DeadlineExceeded):
+                await asyncio.wait_for(call, 5)
+    finally:
+        may_end.set()
+
+
 async def test_an_unknown_policy_is_named_with_those_there_are(start):
-    runner = Threads()
+    runner = Threads("unlucky")
     runner.batch_options.policy = "psychic"
     with pytest.raises(OfferNotFound, match="psychic"):
         await start(runner)
+    assert "jubako-unlucky" not in [thread.name for thread in threading.enumerate()]
 
 
 async def test_a_sync_call_on_the_loop_is_answered_and_its_line_is_named_once(start, caplog):
@@ -157,3 +176,21 @@ async def test_a_runner_that_looks_across_rows_gets_every_call_whole_and_alone(s
     answers = await asyncio.gather(*(runner.async_run_batch(np.arange(10.0).reshape(10, 1)) for _ in range(3)))
     assert batches == [10, 10, 10]
     assert all(abs(answer.mean()) < 1e-12 for answer in answers)
+
+
+async def test_a_runner_that_exits_the_process_fails_its_own_start_and_stop_only(start, caplog):
+    class Exits(Threads):
+        def _setup(self):
+            raise SystemExit(0)
+
+    class ExitsLater(Threads):
+        def _shutdown(self):
+            raise SystemExit(0)
+
+    with pytest.raises(RunnerFailed, match=r"'Exits' could not be set up.\nSystemExit: 0"):
+        await start(Exits())
+    first, second = ExitsLater("first"), Threads("second")
+    backend = await start(first, second)
+    await backend.stop()
+    assert second.closed
+    assert "'first' did not shut down cleanly" in caplog.text

@@ -59,6 +59,21 @@ def test_faults_and_missing_frameworks_stand_below_the_table(plugins):
     assert "toy_runner: runner type 'toy' needs 'frobnicator'; do: pip install frobnicator" in below
 
 
+def test_what_the_core_could_do_beside_is_one_quiet_line(jubako, site):
+    (site.folder / "no_pandas.py").write_text(
+        "import sys\nsys.modules['pandas'] = None\nfrom jubako.cli import main\nmain()\n"
+    )
+    done = site.run_python("no_pandas.py", "plugins", COLUMNS="100", JUBAKO_PLUGINS="")
+    assert done.stdout.splitlines()[-2:] == ["", "optional: pandas for dataframe, series"]
+    assert "pip install" not in done.stdout
+
+
+def test_help_lists_the_options_that_need_no_command(jubako):
+    text = jubako("plugins", "--help").stdout
+    for words in ("--json", "--strict-plugins", "--config", "-h, --help", "  new ", "  show "):
+        assert text.count(words) >= 1, text
+
+
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_the_table_fits_the_terminal(plugins, columns):
     done = plugins(COLUMNS=str(columns), JUBAKO_PLUGINS="")

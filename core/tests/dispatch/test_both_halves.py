@@ -91,21 +91,22 @@ async def test_a_caller_that_leaves_while_it_waits_is_not_computed(make_dispatch
     assert dispatch.queue.queued_rows == 0
 
 
-async def test_callers_that_leave_make_room_for_those_behind_them(make_dispatch, runner, entered):
+async def test_callers_that_leave_make_room_for_those_that_wait_behind_them(make_dispatch, runner, entered):
     dispatch = make_dispatch(max_batch_size=2)
     runner.gate.clear()
     running = [dispatch.start(row(value)) for value in range(4)]
     await entered()
-    sent = [dispatch.start(row(value)) for value in (10, 11)]
+    leaving = [dispatch.start(row(value)) for value in (4, 5)]
     await asyncio.sleep(0.01)
-    behind = dispatch.start(row(5))
+    behind = [dispatch.start(row(value)) for value in (6, 7)]
     await asyncio.sleep(0.01)
-    for call in sent:
+    for call in leaving:
         call.cancel()
-    await asyncio.wait(sent)
+    await asyncio.wait(leaving)
     runner.gate.set()
-    assert (await asyncio.wait_for(behind, 10))[0] == -5
-    await asyncio.gather(*running)
+    # Nobody else comes who could set the queue going again.
+    answers = await asyncio.wait_for(asyncio.gather(*running, *behind), 10)
+    assert [answer[0] for answer in answers] == [0, -1, -2, -3, -6, -7]
 
 
 async def test_a_caller_that_leaves_while_its_batch_runs_costs_the_others_nothing(make_dispatch, runner, entered):

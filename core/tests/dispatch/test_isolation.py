@@ -134,3 +134,14 @@ def test_a_piece_that_fails_fails_its_whole_call_with_its_own_error():
     rows[5] = -1
     outcome = isolated(Doubler(fits=2)).run([sent(0, rows, is_single=False)], 2, never)
     assert isinstance(outcome.answers[0].error, BadInput)
+
+
+def test_pieces_whose_answers_cannot_be_joined_fail_their_call_alone():
+    def widening(arguments):
+        widening.width += 1
+        return [np.ones((call.rows, widening.width)) for call in arguments], 0.001
+
+    widening.width = 0
+    outcome = isolated(widening).run([sent(0, np.ones((6, 1)), is_single=False)], 2, never)
+    with pytest.raises(RunnerFailed, match="runner 'doubler' failed"):
+        raise outcome.answers[0].error

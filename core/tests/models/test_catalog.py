@@ -10,11 +10,23 @@ import pytest
 import jubako.models
 from jubako.contracts.store import StoreKind
 from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
+from jubako.models import load_object
+from jubako.plugins import compose
+from jubako.settings import PluginSettings
 from jubako.stores.local import LocalStore
 from jubako.stores.trust import TrustStore
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
+from jubako.workspace import open_workspace, using_workspace
 
+WOBBLER = """
+import jubako
+from jubako.contracts.offers import RunnerType
+
+@jubako.hookimpl
+def jubako_register_runner_types():
+    yield RunnerType(name="wobble", summary="Wobbles.", aliases=("wob",), save="x:x", load="x:x", load_runner="x:x")
+"""
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
@@ -54,6 +66,26 @@ def test_a_created_model_is_got_with_everything_that_was_given():
     assert model.origin == "saved"
     assert model.digest.startswith("sha256:")
     assert model.custom_objects == {}
+
+
+def test_the_plugin_that_offers_the_runner_type_is_recorded(site, workspace):
+    site.install_plugin("wobbler", WOBBLER)
+    composition = compose(PluginSettings(allow=("wobbler",)))
+    with using_workspace(open_workspace(workspace.settings, composition)):
+        for module in ("wobble", "wob"):
+            create(module, module=module, framework_distributions=("attrs",))
+            context = jubako.models.get(module).info.context
+            assert context.plugin == "jubako-wobbler==1.0"
+            assert context.framework_versions == {"attrs": attrs.__version__, "jubako-wobbler": "1.0"}
+            assert context.pip_requirements == (f"attrs=={attrs.__version__}", "jubako-wobbler==1.0")
+        create("hand")
+        assert jubako.models.get("hand").info.context.plugin == ""
+        with pytest.raises(InvalidArgument) as caught:
+            load_object("wobble", module="toy")
+        assert caught.value.do == "load it with jubako.wobble.load"
+    with pytest.raises(InvalidArgument) as caught:
+        load_object("wobble", module="toy")
+    assert caught.value.do == "pip install jubako-wobbler==1.0 and load it with jubako.wobble.load"
 
 
 @pytest.mark.parametrize("wanted", ["iris", "iris:latest", Tag("iris"), Tag("iris", "latest")])

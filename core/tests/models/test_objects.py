@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 
@@ -10,7 +11,8 @@ import pytest
 import jubako.models
 from jubako.errors import InvalidArgument, ModelDigestMismatch, ModelNotTrusted, OfferNotFound
 from jubako.models import load_object, save_object
-from jubako.settings import TrustSettings
+from jubako.plugins import compose
+from jubako.settings import PluginSettings, TrustSettings
 from jubako.stores.digests import digest_folder
 from jubako.stores.manifests import write_model_info
 from jubako.testing.serializer_tests import pickles_that_create
@@ -18,6 +20,44 @@ from jubako.workspace import open_workspace, using_workspace
 
 ALL = ("npy", "json", "cloudpickle")
 pytestmark = pytest.mark.usefixtures("workspace")
+
+STIFF = """
+import jubako
+from jubako.contracts.offers import SerializerType
+
+@jubako.hookimpl
+def jubako_register_serializers():
+    for trust in ("code", "data"):
+        yield SerializerType(
+            name=f"stiff-{trust}", summary="Refuses all.", serializer="stiff_work:Stiff", trust=trust,
+        )
+"""
+STIFF_WORK = """
+from jubako.contracts.serializer import Serializer
+from jubako.exceptions import InvalidArgument
+
+class Stiff(Serializer):
+    def can_dump(self, model):
+        return True
+
+    def dump(self, model, folder):
+        raise InvalidArgument("it is" + " too soft" * 100)
+
+    def load(self, folder):
+        raise NotImplementedError
+"""
+
+
+@pytest.fixture
+def composition_with(workspace):
+    """Return a function that composes one more plugin, for the rest of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def use(plugin):
+            composition = compose(PluginSettings(allow=(plugin,)))
+            return stack.enter_context(using_workspace(open_workspace(workspace.settings, composition)))
+
+        yield use
 
 
 def save_as_code(**options):
@@ -51,9 +91,33 @@ def test_a_format_that_can_run_code_warns_in_one_line_and_says_why_no_other_woul
     assert len(caught) == 1
     message = str(caught[0].message)
     assert "\n" not in message
-    assert "npy: it does not take dict." in message
+    assert (
+        "It would be data without what one of its data formats refuses: npy: it does not take dict.; json: " in message
+    )
     assert "$.a is of type tuple, and would be read as list." in message
     assert caught[0].filename == __file__
+
+
+def test_the_warning_names_data_formats_only_and_shortens_what_they_say(site, composition_with):
+    site.install_plugin("stiff", STIFF)
+    site.install("work", modules={"stiff_work.py": STIFF_WORK})
+    composition_with("stiff")
+    with pytest.warns(UserWarning, match="stored as cloudpickle") as caught:
+        save_object("iris", {1}, module="toy", serializers=("stiff-code", "stiff-data", "cloudpickle"))
+    _, _, reason = str(caught[0].message).partition("It would be data without what its data format refuses: ")
+    assert reason.startswith("stiff-data: it is too soft too soft")
+    assert reason.endswith("too …")
+    assert len(reason) <= 240
+    assert "stiff-code" not in str(caught[0].message)
+
+
+def test_the_warning_says_when_the_runner_type_has_no_data_format():
+    with pytest.warns(UserWarning, match="no data format") as caught:
+        tag = save_object("iris", [1], module="toy", serializers=("cloudpickle",))
+    assert str(caught[0].message) == (
+        f"model {tag} is stored as cloudpickle, which can run code when it is loaded. "
+        "Runner type 'toy' offers no data format for it."
+    )
 
 
 def test_what_a_refused_format_had_written_is_not_stored():

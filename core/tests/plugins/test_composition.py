@@ -54,7 +54,7 @@ def test_a_name_that_nobody_offers_is_answered_with_those_that_are(site, runner_
 def test_a_kind_that_nobody_offers_says_so(compose_ours):
     assert words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "frobnicator")) == [
         "there is no runner type 'frobnicator'.",
-        "No plugin that offers any is installed.",
+        "No plugin that offers a runner type is installed.",
         "Do: correct the name, or install a plugin that offers it",
     ]
 
@@ -104,7 +104,7 @@ def test_a_plugin_that_failed_is_mentioned_even_if_its_name_says_nothing(site, c
     site.install_plugin("mystery", "1 / 0")
     words = words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "quantum"))
     assert words[1] == (
-        "No plugin that offers any is installed. Not loaded: mystery (jubako-mystery 1.0): "
+        "No plugin that offers a runner type is installed. Not loaded: mystery (jubako-mystery 1.0): "
         "jubako_mystery cannot be imported: ZeroDivisionError: division by zero."
     )
 

@@ -145,6 +145,15 @@ async def test_an_idle_connection_is_closed_after_keep_alive(serve_app):
     writer.close()
 
 
+@pytest.mark.parametrize("more", [b"", b"\x00\x00\x10\x01"], ids=["greeting", "half a frame"])
+async def test_an_http2_connection_without_a_request_is_closed_after_keep_alive(serve_app, more):
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=60, keep_alive_s=0.2))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + more)
+    assert len(await asyncio.wait_for(reader.read(), 5.0)) > 0
+    writer.close()
+
+
 async def test_more_connections_than_allowed_are_refused_with_503(serve_app):
     site = await serve_app(Applet(), ServerSettings(max_connections=2))
     held = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
@@ -220,3 +229,14 @@ async def test_a_cancelled_server_closes_everything_and_stops_the_application(se
     assert applet.notes[-1] == "stopped"
     with pytest.raises((IndexError, ConnectionError)):
         await asking
+
+
+async def test_an_application_that_raises_no_exception_class_is_not_taken_for_one_without_lifespan(serve_app):
+    class Abort(BaseException):
+        pass
+
+    async def app(scope, receive, send):
+        raise Abort("no model")
+
+    with pytest.raises(Abort, match="no model"):
+        await serve_app(app)

@@ -89,6 +89,7 @@ class Nonsense(JubakoError):
         (TimeoutError("/secret/path"), 500, "internal-server-error", None),
         (SystemExit("/secret"), 500, "internal-server-error", None),
         (StopIteration("/secret"), 500, "internal-server-error", None),
+        (asyncio.CancelledError("/secret"), 500, "internal-server-error", None),
         (RecursionError("/secret"), 500, "internal-server-error", None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

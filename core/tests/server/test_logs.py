@@ -12,9 +12,12 @@ import threading
 import pytest
 
 from jubako._origins import Origin, current_origins
+from jubako.io import Text
 from jubako.server.access_log import AccessLog
 from jubako.server.exchange import Exchange, sane_traceparent
 from jubako.server.log_lines import LineFormatter, choose_format, clean
+from jubako.services import Service
+from jubako.settings import AccessLogSettings, LoggingSettings
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -154,6 +157,26 @@ async def test_a_stream_that_is_gone_costs_no_request():
     log = AccessLog(stream, "text")
     log.request_finished(an_exchange(), 0.001)
     log.close()
+
+
+async def test_a_request_that_is_cut_by_a_stop_is_logged_with_the_status_that_its_client_gets(serve_service, capsys):
+    svc = Service("slow")
+    has_begun = asyncio.Event()
+
+    @svc.api(input=Text(), output=Text())
+    async def wait(text):
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    log = LoggingSettings(format="json", access=AccessLogSettings(enabled=True))
+    site = await serve_service(svc, logging=log, drain_s=0.05)
+    asking = asyncio.create_task(site.ask("/wait", b"x", content_type="text/plain"))
+    await asyncio.wait_for(has_begun.wait(), 10)
+    site.stop.set()
+    await site.ended()
+    assert (await asking).status == 503
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["path"], line["status"]) for line in lines if line.get("event") == "access"] == [("/wait", 503)]
 
 
 def record(message: str, *arguments: object, error: bool = False) -> logging.LogRecord:

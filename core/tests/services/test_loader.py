@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import pickle
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -9,9 +11,13 @@ import pytest
 
 import jubako.bentos
 import jubako.models
-from jubako.errors import BadInput, ImportServiceError, NotFound
+from jubako.contracts.store import StoreKind
+from jubako.errors import BadInput, ImportServiceError, InvalidArgument, NotFound, OfferNotFound
+from jubako.plugins import compose
 from jubako.services import load
-from jubako.workspace import using_workspace
+from jubako.settings import PluginSettings
+from jubako.stores.local import open_store
+from jubako.workspace import open_workspace, using_workspace
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -186,6 +192,88 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
     assert service.workspace.trust is workspace.trust
     with pytest.raises(NotFound, match="numbers"):
         load(bare.tag)
+
+
+def test_other_stores_can_be_given(project, write_service, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    bentos, models = (open_store(elsewhere.as_uri(), kind) for kind in (StoreKind.BENTOS, StoreKind.MODELS))
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built", _bento_store=bentos)
+    assert load(bento.tag, _bento_store=bentos).tag == bento.tag
+    with pytest.raises(ImportServiceError):
+        load(bento.tag)
+    with jubako.models.create("numbers", _model_store=models):
+        pass
+    (project / "service.py").write_text("import jubako\njubako.models.get('numbers')\nsvc = jubako.Service('toy')\n")
+    assert load("service", _model_store=models).name == "toy"
+    with pytest.raises(NotFound, match="numbers"):
+        load("service")
+
+
+@pytest.mark.parametrize("identifier", [None, 5, b"service.py"])
+def test_an_identifier_that_is_no_text_is_refused(identifier):
+    with pytest.raises(InvalidArgument, match="names no Service"):
+        load(identifier)
+
+
+WOBBLER = """
+import jubako
+from jubako.contracts.offers import RunnerType
+from jubako.runners import ModelRunner
+
+@jubako.hookimpl
+def jubako_register_runner_types():
+    yield RunnerType(
+        name="wobble", summary="Wobbles.",
+        save="jubako_wobbler:save", load="jubako_wobbler:load", load_runner="jubako_wobbler:load_runner",
+    )
+
+class Wobble(ModelRunner):
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows):
+        return rows
+
+def load_runner(tag):
+    return Wobble(tag)
+"""
+
+
+def test_a_bento_whose_runner_type_is_not_installed_names_the_distribution(project, site, workspace):
+    site.install_plugin("wobbler", WOBBLER)
+
+    def using_plugins(**options):
+        composition = compose(PluginSettings(**options))
+        return using_workspace(open_workspace(workspace.settings, composition))
+
+    (project / "service.py").write_text(
+        "import jubako\nimport jubako.wobble\n"
+        "svc = jubako.Service('toy', runners=[jubako.wobble.load_runner('numbers')])\n"
+    )
+    try:
+        with using_plugins():
+            with jubako.models.create("numbers", module="wobble"):
+                pass
+            bento = jubako.bentos.build("service:svc")
+            assert [(runner.runner_type, runner.plugin) for runner in bento.info.runners] == [
+                ("wobble", "jubako-wobbler==1.0")
+            ]
+            assert list(load(bento.tag).runners) == ["numbers"]
+        with using_plugins(disable=("wobbler",)), pytest.raises(OfferNotFound, match="deny-list"):
+            load(bento.tag)
+        shutil.rmtree(site.folder / "jubako_wobbler-1.0.dist-info")
+        importlib.invalidate_caches()
+        with using_plugins(), pytest.raises(OfferNotFound) as caught:
+            load(bento.tag)
+        assert str(caught.value) == (
+            f"Bento {bento.tag} cannot be imported: there is no runner type 'wobble'.\n"
+            "It was built with the runner type 'wobble' of jubako-wobbler==1.0, which is not installed.\n"
+            "Do: pip install jubako-wobbler==1.0"
+        )
+    finally:
+        sys.modules.pop("jubako.wobble", None)
+        vars(jubako).pop("wobble", None)
 
 
 def test_loads_in_several_threads_do_not_disturb_each_other(project, write_service, untouched, workspace):

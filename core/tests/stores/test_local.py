@@ -120,6 +120,15 @@ def test_stored_files_are_read_only_and_folders_can_be_removed(store):
     assert list(store.home.joinpath("models").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "remedy"), [(StoreKind.MODELS, "save the model"), (StoreKind.BENTOS, "build the Bento")]
+)
+def test_what_is_not_there_says_what_to_do(kind, remedy, tmp_path):
+    with pytest.raises(NotFound) as caught:
+        LocalStore(tmp_path, kind).resolve(Tag("iris"))
+    assert caught.value.do == f"correct the tag, or {remedy} first"
+
+
 def test_links_in_a_draft_are_refused(store, tmp_path):
     tag = Tag("iris", "v1")
     (tmp_path / "secret").write_text("1")

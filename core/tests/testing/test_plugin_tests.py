@@ -90,6 +90,7 @@ def failures(site_class, tmp_path_factory):
         plugin, _, test = test.partition("::")
         if plugin in PLUGINS:
             outcomes[plugin][outcome].add(test.partition(" ")[0])
+    outcomes["printed"] = done.stdout
     return outcomes
 
 
@@ -101,6 +102,13 @@ def test_a_fault_fails_the_test_that_is_meant_to_find_it_and_no_other(failures, 
     assert outcomes["PASSED"] == ALL - expected
 
 
+def test_a_distribution_of_another_name_is_told_where_to_say_so(failures):
+    assert (
+        "the distribution 'anna-toys' should be named 'jubako-by-anna'; "
+        "if its name is right, write distribution = 'anna-toys' in Test_by_anna"
+    ) in failures["printed"]
+
+
 def test_every_class_is_loaded_when_it_is_asked_for(site):
     code = (
         "import sys, jubako.testing\nassert 'pytest' not in sys.modules\n"
@@ -108,6 +116,13 @@ def test_every_class_is_loaded_when_it_is_asked_for(site):
     )
     done = site.run_python("-c", code)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(site):
+    code = "import sys\nsys.modules['pytest'] = None\nfrom jubako.testing import RunnerTypeTests"
+    done = site.run_python("-c", code)
+    assert "jubako.testing.RunnerTypeTests cannot be used.\nThe package 'pytest' is not installed." in done.stderr
+    assert "Do: pip install 'jubako[testing]'" in done.stderr
 
 
 def test_an_unknown_class_is_an_attribute_error():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jubako.errors import InvalidArgument
-from jubako.values.bento import BentoInfo
+from jubako.values.bento import BentoInfo, BentoRunner
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.model import ModelContext, ModelInfo
 from jubako.values.tag import Tag
@@ -35,6 +35,24 @@ def test_a_path_inside_a_version_is_taken(path):
 def test_a_path_that_leads_elsewhere_or_is_written_otherwise_is_refused(path):
     with pytest.raises(InvalidArgument, match="not a file path inside a version"):
         FileEntry(path, 0, SHA256)
+
+
+@pytest.mark.parametrize(
+    "plugin", ["jubako-toy", "jubako-toy>=1.0", "jubako-toy==1.0; rm -rf /", "--index-url==x", None]
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda plugin: ModelContext("0.1.0", "3.11.7", plugin=plugin),
+        lambda plugin: BentoRunner("iris", "toy", plugin=plugin),
+    ],
+    ids=["model", "runner"],
+)
+def test_a_plugin_is_named_with_its_version_or_not_at_all(make, plugin):
+    assert make("").plugin == ""
+    assert make("jubako-toy==1.0.dev3+local").plugin == "jubako-toy==1.0.dev3+local"
+    with pytest.raises(InvalidArgument, match="plugin cannot be"):
+        make(plugin)
 
 
 @pytest.mark.parametrize("size", [-1, 1.0, True, "1", None])

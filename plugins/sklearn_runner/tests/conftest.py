@@ -10,6 +10,10 @@ from jubako.settings import Settings
 from jubako.workspace import open_workspace, using_workspace
 
 
+def pytest_addoption(parser):
+    parser.addoption("--every-estimator", action="store_true", help="save every estimator, on any Python")
+
+
 @pytest.fixture
 def workspace(tmp_path):
     """An empty home, with the installed plugins, in force for the test."""

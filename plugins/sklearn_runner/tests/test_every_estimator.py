@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -116,7 +115,7 @@ SOME = (
     "StackingClassifier",
     "TfidfVectorizer",
 )
-IS_FULL = sys.version_info[:2] == (3, 11) or "JUBAKO_TEST_EVERY_ESTIMATOR" in os.environ
+IS_FULL = sys.version_info[:2] == (3, 11)
 
 
 def fit(name):
@@ -203,10 +202,15 @@ def documented_formats():
     return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", TABLE.read_text(), re.MULTILINE)) if TABLE.exists() else {}
 
 
+def pytest_generate_tests(metafunc):
+    if "estimator" in metafunc.fixturenames:
+        is_full = IS_FULL or metafunc.config.getoption("--every-estimator", default=False)
+        metafunc.parametrize("estimator", ESTIMATORS if is_full else SOME)
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ESTIMATORS if IS_FULL else SOME)
-def test_every_estimator_comes_back_equal_and_in_its_documented_format(name, workspace):
-    model, rows = fit(name)
+def test_every_estimator_comes_back_equal_and_in_its_documented_format(estimator, workspace):
+    model, rows = fit(estimator)
     tag = jubako.sklearn.save("estimator", model)
     loaded = jubako.sklearn.load(tag)
     assert first_difference(model, loaded) is None
@@ -214,7 +218,7 @@ def test_every_estimator_comes_back_equal_and_in_its_documented_format(name, wor
     assert_same(answers(loaded, rows), answers(model, rows))
     assert_rows(model, tag, rows)
     if sklearn.__version__.startswith(DOCUMENTED_VERSION) and TABLE.exists():
-        assert jubako.models.get(tag).info.serializer == documented_formats().get(name)
+        assert jubako.models.get(tag).info.serializer == documented_formats().get(estimator)
 
 
 @pytest.mark.skipif(not sklearn.__version__.startswith(DOCUMENTED_VERSION), reason="the table is of another version")

@@ -51,8 +51,14 @@ def test_a_model_of_listed_types_is_data_and_needs_no_warning(iris, recwarn):
 
 
 def test_a_class_of_the_users_own_is_code_and_the_warning_names_it(iris):
-    with pytest.warns(UserWarning, match=r"joblib.*test_models\.Doubler"):
-        tag = jubako.sklearn.save("mine", make_pipeline(Doubler(), LogisticRegression(max_iter=500)).fit(*iris))
+    model = make_pipeline(Doubler(), LogisticRegression(max_iter=500)).fit(*iris)
+    with pytest.warns(UserWarning, match=r"joblib.*test_models\.Doubler") as caught:
+        tag = jubako.sklearn.save("mine", model)
+    assert str(caught[0].message) == (
+        f"model {tag} is stored as joblib, which can run code when it is loaded. "
+        "It would be data without what its data format refuses: skops: Pipeline cannot be kept as skops. "
+        f"The model holds {Doubler.__module__}.Doubler (ObjectNode). Only types of scikit-learn's own are kept."
+    )
     assert jubako.models.get(tag).info.serializer == "joblib"
 
 

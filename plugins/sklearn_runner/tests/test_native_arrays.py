@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse
 import skops.io
 from sklearn.ensemble import (
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
 )
 from sklearn.neighbors import BallTree, KNeighborsClassifier
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from jubako.errors import ModelNotTrusted
@@ -163,3 +166,58 @@ def test_a_changed_tree_in_an_archive_is_refused_when_it_is_read(tree, tmp_path)
     skops.io.dump(with_nodes(tree, put("feature", 0, 10**6)), tmp_path / "model.skops")
     with pytest.raises(ModelNotTrusted, match="the Tree of this model is not as scikit-learn makes it"):
         SkopsSerializer().load(tmp_path)
+
+
+@pytest.mark.parametrize("make", [SVC, NuSVC, SVR, NuSVR, OneClassSVM])
+@pytest.mark.parametrize("name", ["_dual_coef_", "_intercept_", "support_vectors_", "_n_support"])
+def test_a_support_vector_machine_with_parts_missing_is_refused(make, name, iris):
+    model = make().fit(*iris)
+    check_native_arrays(model)
+    setattr(model, name, getattr(model, name)[:-1])
+    with pytest.raises(ModelNotTrusted, match="support vectors are not all there"):
+        check_native_arrays(model)
+
+
+@pytest.mark.parametrize("make", [SVC, SVR])
+def test_support_vectors_of_sparse_rows_and_of_kernels_pass(make, iris):
+    rows, classes = iris
+    check_native_arrays(make().fit(scipy.sparse.csr_matrix(rows), classes))
+    model = make(kernel="precomputed").fit(rows @ rows.T, classes)
+    check_native_arrays(model)
+    model.support_[0] = 10**6
+    with pytest.raises(ModelNotTrusted, match="none of the rows"):
+        check_native_arrays(model)
+
+
+def test_sparse_support_vectors_that_point_elsewhere_are_refused(iris):
+    model = SVC().fit(scipy.sparse.csr_matrix(iris[0]), iris[1])
+    model.support_vectors_.indices[0] = 10**6
+    with pytest.raises(ModelNotTrusted, match="indices must be <"):
+        check_native_arrays(model)
+
+
+def test_boosting_on_a_first_model_of_fewer_classes_is_refused(iris):
+    # Its stages would add their numbers outside of the array that the first model makes.
+    model = GradientBoostingClassifier(n_estimators=2).fit(*iris)
+    model.init_.class_prior_ = model.init_.class_prior_[:2]
+    with pytest.raises(ModelNotTrusted, match="its first model is of other classes"):
+        check_native_arrays(model)
+
+
+def test_boosting_by_trees_that_give_more_than_a_number_is_refused(iris):
+    model = GradientBoostingRegressor(n_estimators=2).fit(*iris)
+    model.estimators_[0, 0] = DecisionTreeClassifier().fit(*iris)
+    with pytest.raises(ModelNotTrusted, match="a stage gives more than a number"):
+        check_native_arrays(model)
+
+
+@pytest.mark.parametrize("first", [None, "zero", DecisionTreeClassifier(max_depth=1)])
+def test_boosting_on_any_first_model_passes(first, iris):
+    check_native_arrays(GradientBoostingClassifier(n_estimators=2, init=first).fit(*iris))
+
+
+def test_a_model_that_lacks_what_is_checked_is_refused(iris):
+    model = HistGradientBoostingClassifier(max_iter=1).fit(*iris)
+    del model._bin_mapper
+    with pytest.raises(ModelNotTrusted, match="_bin_mapper"):
+        check_native_arrays(model)

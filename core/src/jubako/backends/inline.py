@@ -97,7 +97,7 @@ class _InlineReplica:
             table=table,
             run_past_queue=self._replica.run_past_lanes,
         )
-        self._binding = Binding(loop, self.handle)
+        self._binding = Binding(loop, self.handle, options.timeout_s)
 
     async def start(self) -> None:
         """Load the model in the thread that will run it, and send the runner's calls here."""

@@ -193,5 +193,8 @@ def _describe_models(folder: Path) -> list[BentoModel]:
 
 
 def _describe_runner(runner: Runner | SimpleRunner) -> BentoRunner:
-    kind = runner.model.info.module if isinstance(runner, ModelRunner) else type(runner).__name__
-    return BentoRunner(runner.name, kind, [str(tag) for tag in runner.required_models])
+    tags = [str(tag) for tag in runner.required_models]
+    if not isinstance(runner, ModelRunner):
+        return BentoRunner(runner.name, type(runner).__name__, tags)
+    info = runner.model.info
+    return BentoRunner(runner.name, info.module, tags, info.context.plugin)

@@ -24,9 +24,9 @@ def plugins_table(composition: Composition, width: int) -> str:
         for report in composition.reports
         if report.status is not PluginStatus.OK
     )
-    parts += (
-        _wrapped(f"{report.name}: {missing}", width) for report in composition.reports for missing in report.missing
-    )
+    builtin, *others = composition.reports
+    parts += (_wrapped(f"{report.name}: {missing}", width) for report in others for missing in report.missing)
+    parts += (_wrapped(line, width) for line in _optional_lines(builtin))
     return "\n\n".join(parts)
 
 
@@ -81,6 +81,15 @@ def _summary(report: PluginReport) -> str:
     for offer in report.offers:
         by_kind[kind_noun(offer)].append(offer.name)
     return "; ".join(f"{noun} {', '.join(names)}" for noun, names in by_kind.items())
+
+
+def _optional_lines(builtin: PluginReport) -> Iterator[str]:
+    """What the core could do beside, for each package that is not installed: no fault of the installation."""
+    by_imports = defaultdict(list)
+    for missing in builtin.missing:
+        by_imports[missing.imports].append(missing.offer.name)
+    for imports, names in by_imports.items():
+        yield f"optional: {', '.join(imports)} for {', '.join(names)}"
 
 
 def _offer_lines(offer: Offer, report: PluginReport, composition: Composition, width: int) -> Iterator[str]:

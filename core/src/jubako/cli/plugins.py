@@ -19,6 +19,11 @@ from jubako.plugins import Composition, PluginReport, compose, explain_faults
 class _DefaultGroup(click.Group):
     """A group that runs `show` where none of its commands is typed, so that `jubako plugins NAME` works."""
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of `show`, which can be typed without its name, and the list of commands."""
+        self.commands["show"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         is_typed = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if is_typed else ["show", *args])

@@ -26,6 +26,11 @@ class StoreKind(Enum):
         """`model` or `Bento`, for messages."""
         return "model" if self is StoreKind.MODELS else "Bento"
 
+    @property
+    def verb(self) -> str:
+        """What makes one, for messages: `save` or `build`."""
+        return "save" if self is StoreKind.MODELS else "build"
+
 
 class Store(ABC):
     """Versions by tag; a version exists whole or not at all and never changes. Safe for several threads and processes.

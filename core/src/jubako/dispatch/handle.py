@@ -95,6 +95,8 @@ class QueueHandle(RunnerHandle):
             )
         else:
             waiter = concurrent.futures.Future()
+            # Not to be cancelled: between its look and its answer, the loop must not find the future changed.
+            waiter.set_running_or_notify_cancel()
             self._loop.call_soon_threadsafe(self._submit, method, arguments, call, waiter)
         try:
             return waiter.result(max(0.0, call.deadline_s - time.monotonic()) + grace_s)

@@ -169,6 +169,15 @@ class IsolatedBatch:
     def _run_pieces(
         self, item: _Item, piece_rows: int, is_dropped: Callable[[int], bool], outcome: BatchOutcome
     ) -> None:
+        try:
+            self._compute_pieces(item, piece_rows, is_dropped, outcome)
+        # A payload type is foreign code here too, and answers to pieces need not fit together.
+        except BaseException as error:  # noqa: BLE001  # answered to the caller whose call it was
+            outcome.answers[item.key] = Answer(item.call.number, error=self._own_error(error, 1))
+
+    def _compute_pieces(
+        self, item: _Item, piece_rows: int, is_dropped: Callable[[int], bool], outcome: BatchOutcome
+    ) -> None:
         arguments = item.call.arguments
         starts = range(0, arguments.rows, piece_rows)
         pieces = BatchOutcome(too_many_rows=outcome.too_many_rows)

@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 
 from jubako._documents import plain
-from jubako.contracts.offers import SerializerType
+from jubako.contracts.offers import RunnerType, SerializerType
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
 from jubako.models.model import CUSTOM_OBJECTS_FILE, Model, inside
+from jubako.plugins import Composition, PluginReport, names_of
 from jubako.serializers.cloudpickle import dump_file
 from jubako.stores.digests import digest_folder
 from jubako.stores.manifests import write_model_info
@@ -95,7 +96,7 @@ def create(
         module=module,
         serializer="",
         creation_time=datetime.now(UTC),
-        context=_describe_context(framework_name, framework_distributions),
+        context=_describe_context(workspace.composition, module, framework_name, framework_distributions),
         signatures=dict(signatures or {}),
         labels=dict(labels or {}),
         options=plain(options or {}, "options"),
@@ -177,15 +178,30 @@ def _runs_code(workspace: Workspace, serializer: str) -> bool:
     return bool(serializer) and workspace.composition.find(SerializerType, serializer).trust == "code"
 
 
-def _describe_context(framework_name: str, distributions: Sequence[str]) -> ModelContext:
+def _describe_context(
+    composition: Composition, module: str, framework_name: str, distributions: Sequence[str]
+) -> ModelContext:
     versions = {distribution: _installed_version(distribution) for distribution in distributions}
+    plugin = _plugin_offering(composition, module)
+    if plugin is not None:
+        versions[plugin.distribution] = plugin.version
     return ModelContext(
         jubako_version=_installed_version("jubako"),
         python_version=platform.python_version(),
         framework_name=framework_name,
         framework_versions=versions,
         pip_requirements=tuple("==".join(pinned) for pinned in versions.items()),
+        plugin="" if plugin is None else f"{plugin.distribution}=={plugin.version}",
     )
+
+
+def _plugin_offering(composition: Composition, module: str) -> PluginReport | None:
+    """The installed plugin that offers a runner type; None if it is nobody's or the core's own."""
+    for offer in composition.offers(RunnerType):
+        if module in names_of(offer):
+            report = composition.provider(offer)
+            return None if report is composition.reports[0] else report
+    return None
 
 
 def _installed_version(distribution: str) -> str:

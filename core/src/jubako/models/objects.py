@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from jubako.plugins import Composition
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace
+
+# Characters of why one format does not take an object, in a warning: enough for a sentence and the place it names.
+_REASON_LENGTH = 240
 
 
 def save_object(
@@ -38,8 +42,8 @@ def save_object(
 ) -> Tag:
     """Store an object as a new version of a model, in the first format that gives it back when read again.
 
-    If that format can run code, the model is declared trusted on this machine, and one warning says why no other would
-    do.
+    If that format can run code, the model is declared trusted on this machine, and one warning says what would make it
+    data.
 
     Args:
         name: the model's name, without a version.
@@ -80,10 +84,11 @@ def save_object(
         _model_store=_model_store,
     ) as draft:
         refusals = _dump_first(composition, draft, obj, serializers, is_same)
-    if composition.find(SerializerType, draft.serializer).trust == "code":
-        reasons = f" As data it could not be stored: {'; '.join(refusals)}" if refusals else ""
+    if _is_code(composition, draft.serializer):
+        reasons = [refusal for name, refusal in refusals.items() if not _is_code(composition, name)]
         warnings.warn(
-            f"model {draft.tag} is stored as {draft.serializer}, which can run code when it is loaded.{reasons}",
+            f"model {draft.tag} is stored as {draft.serializer}, which can run code when it is loaded. "
+            f"{_what_would_make_it_data(module, reasons)}",
             stacklevel=3,
         )
     return draft.tag
@@ -107,8 +112,8 @@ def load_object(tag: Tag | str | Model, *, module: str, _model_store: Store | No
         PluginError: its format is not offered, or cannot be used.
     """
     model = tag if isinstance(tag, Model) else get(tag, _model_store=_model_store)
-    _check_module(model, module)
     composition = current_workspace().composition
+    _check_module(model, module, composition)
     offer = composition.find(SerializerType, model.info.serializer)
     if offer.trust == "code":
         model.require_trust(f"It is stored as {offer.name}, a format that can run any code when it is loaded")
@@ -122,22 +127,35 @@ def _dump_first(
     obj: Any,
     names: Sequence[str],
     is_same: Callable[[Any, Any], bool],
-) -> list[str]:
-    """Write the object in the first format that works, name it in the draft, and say why those before did not."""
-    refusals: list[str] = []
+) -> dict[str, str]:
+    """Write the object in the first format that works, name it in the draft, and say why each before it did not."""
+    refusals: dict[str, str] = {}
     for name in names:
         serializer = _make_serializer(composition, composition.find(SerializerType, name))
         refusal = _try_dump(serializer, obj, draft.path, is_same)
         if not refusal:
             draft.serializer = name
             return refusals
-        refusals.append(f"{name}: {refusal}")
+        refusals[name] = f"{name}: {refusal}"
         _empty(draft.path)
     raise InvalidArgument(
         f"{type(obj).__name__} cannot be stored as {' or '.join(names)}.",
-        why=" ".join(refusals),
+        why=" ".join(refusals.values()),
         do="see which part of the object is refused, and take it out or make it of an importable class",
     )
+
+
+def _what_would_make_it_data(module: str, reasons: Sequence[str]) -> str:
+    """One sentence for the user who got code."""
+    if not reasons:
+        return f"Runner type {module!r} offers no data format for it."
+    formats = "its data format refuses" if len(reasons) == 1 else "one of its data formats refuses"
+    listed = "; ".join(textwrap.shorten(reason, _REASON_LENGTH, placeholder=" …") for reason in reasons)
+    return f"It would be data without what {formats}: {listed}"
+
+
+def _is_code(composition: Composition, serializer: str) -> bool:
+    return composition.find(SerializerType, serializer).trust == "code"
 
 
 def _try_dump(serializer: Serializer, obj: Any, folder: Path, is_same: Callable[[Any, Any], bool]) -> str:
@@ -168,7 +186,7 @@ def _make_serializer(composition: Composition, offer: SerializerType) -> Seriali
     return make()
 
 
-def _check_module(model: Model, module: str) -> None:
+def _check_module(model: Model, module: str, composition: Composition) -> None:
     if model.info.module == module:
         return
     if not model.info.module:
@@ -176,7 +194,9 @@ def _check_module(model: Model, module: str) -> None:
             f"model {model.tag} was saved by no runner type, so {module!r} cannot load it.",
             do=f"open its files yourself: jubako.models.get({str(model.tag)!r}).path",
         )
+    plugin = model.info.context.plugin
+    install = f"pip install {plugin} and " if plugin and not composition.has_distribution(plugin) else ""
     raise InvalidArgument(
         f"model {model.tag} was saved by runner type {model.info.module!r}, not by {module!r}.",
-        do=f"load it with jubako.{model.info.module}.load",
+        do=f"{install}load it with jubako.{model.info.module}.load",
     )

@@ -154,6 +154,15 @@ class Composition:
                 f"{offer!r} is not of this composition.", do="take offers from its `offers` or `find`"
             ) from None
 
+    def has_distribution(self, requirement: str) -> bool:
+        """True if a distribution is installed that has a plugin, whatever became of it.
+
+        Args:
+            requirement: its name, or a requirement such as `jubako-toy==1.0`, of which any version will do.
+        """
+        name = requirement.partition("==")[0]
+        return any(report.candidate.is_from(name) for report in self.reports)
+
     def _is_alone(self, offer: Offer) -> bool:
         claims = self._claims[kind_of(offer), offer.name]
         return len(claims) == 1 and claims[0][0] is offer

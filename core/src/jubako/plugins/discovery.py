@@ -35,6 +35,10 @@ class Candidate:
         """True if one of `names` is the plugin's or the distribution's; case and `-`, `_`, `.` make no difference."""
         return bool({_normalized(self.name), _normalized(self.distribution)} & {_normalized(name) for name in names})
 
+    def is_from(self, distribution: str) -> bool:
+        """True if it came with the distribution of this name, in any of its spellings."""
+        return _normalized(self.distribution) == _normalized(distribution)
+
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
 

@@ -46,7 +46,7 @@ def explain_absence(
             do=f"pip install {distribution}",
         )
     names = sorted(known)
-    why = f"Known are {', '.join(names)}." if names else "No plugin that offers any is installed."
+    why = f"Known are {', '.join(names)}." if names else f"No plugin that offers a {noun} is installed."
     if idle:
         why += " Not loaded: " + "; ".join(f"{report}: {report.reason}" for report in idle) + "."
     near = difflib.get_close_matches(name, {*names, *first_party_names(kind)}, n=1)

@@ -203,3 +203,5 @@ def _named_when_slow(candidate: Candidate, slow_after_s: float) -> Iterator[None
         yield
     finally:
         timer.cancel()
+        # A thread that writes while the interpreter ends takes it down; a stderr that nobody reads must not hang it.
+        timer.join(timeout=1)

@@ -30,8 +30,9 @@ def set_up(runner: RunnerDefinition, placement: Placement) -> None:
         runner._setup()
     except JubakoError:
         raise
-    # Foreign code: whatever it raises is recorded under the runner's name.
-    except Exception as error:
+    # Foreign code: whatever it raises is recorded under the runner's name. SystemExit too: a model that calls
+    # sys.exit() must not end a server as if that had been asked for.
+    except (Exception, SystemExit) as error:
         raise RunnerFailed(
             f"runner {runner.name!r} could not be set up.", why=f"{type(error).__name__}: {error}"
         ) from error
@@ -46,7 +47,7 @@ def shut_down(runner: RunnerDefinition) -> None:
     try:
         runner._shutdown()
     # Foreign code, as above.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RunnerFailed(
             f"runner {runner.name!r} could not be shut down.", why=f"{type(error).__name__}: {error}"
         ) from error

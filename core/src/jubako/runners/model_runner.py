@@ -25,7 +25,9 @@ class ModelRunner(Runner):
 
     Attributes:
         tag: exact.
-        model: the stored version, with `info`, `path_of` and `custom_objects`.
+        model: the stored version, with `info`, `path_of` and `custom_objects`; what `_setup` loads from it needs
+            another name.
+        model_store: as it was given; None stands for the current workspace's store.
         load_arguments: what `load_runner` of the model's runner type was given besides tag, name and store, JSON-like,
             so that a replica can be given the same without the user's module; None if the runner was made in another
             way. Filled in by `load_runner`.

@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False)
 class Binding:
-    """A server that runs the runner: the loop it serves on and the handle to its replicas."""
+    """A server that runs the runner.
+
+    Args:
+        loop: on which it serves.
+        handle: to the runner's replicas.
+        default_timeout_s: of the options that are in force there, the operator's settings included.
+    """
 
     loop: asyncio.AbstractEventLoop
     handle: RunnerHandle
+    default_timeout_s: float
 
 
 class CallRouter:
@@ -45,7 +52,9 @@ class CallRouter:
     @property
     def default_timeout_s(self) -> float:
         """Seconds that a call may take which was made outside a request."""
-        return self._runner.batch_options.timeout_s
+        binding = self._find_binding()
+        # In place nothing waits, and no deadline is looked at.
+        return self._runner.batch_options.timeout_s if binding is None else binding.default_timeout_s
 
     def bind(self, binding: Binding) -> None:
         """Send calls to this server from now on."""
@@ -59,17 +68,17 @@ class CallRouter:
 
     async def call(self, call: RunnerCall) -> Any:
         """Answer the call; see `RunnerMethod` for the errors. In place, the model runs in a thread, not on the loop."""
-        handle = self._find_handle()
-        if handle is not None:
-            return await handle.call(call)
+        binding = self._find_binding()
+        if binding is not None:
+            return await binding.handle.call(call)
         return await asyncio.to_thread(self._run_in_place, call)
 
     def call_blocking(self, call: RunnerCall) -> Any:
         """The same, and wait; in place, in the calling thread."""
-        handle = self._find_handle()
-        return self._run_in_place(call) if handle is None else handle.call_blocking(call)
+        binding = self._find_binding()
+        return self._run_in_place(call) if binding is None else binding.handle.call_blocking(call)
 
-    def _find_handle(self) -> RunnerHandle | None:
+    def _find_binding(self) -> Binding | None:
         bindings = self._bindings
         if not bindings:
             return None
@@ -77,11 +86,11 @@ class CallRouter:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                return bindings[-1].handle
+                return bindings[-1]
             for binding in bindings:
                 if binding.loop is loop:
-                    return binding.handle
-        return bindings[-1].handle
+                    return binding
+        return bindings[-1]
 
     def _run_in_place(self, call: RunnerCall) -> Any:
         with self._lock:

@@ -186,7 +186,7 @@ class Application:
         except Exception as error:
             if not isinstance(error, JubakoError):
                 _logger.exception("the service did not start")
-            await send({"type": "lifespan.startup.failed", "message": f"The service did not start. {error}"})
+            await send({"type": "lifespan.startup.failed", "message": f"The service did not start: {error}"})
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()

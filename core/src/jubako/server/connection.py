@@ -138,14 +138,18 @@ class Connection:
             while data := await self._reader.read(_READ_BYTES):
                 if self._is_lingering:
                     continue
-                was_idle = self._is_idle
+                was_idle, was_http1 = self._is_idle, self._is_http1
                 limit = self._settings.max_header_bytes + 1
                 if was_idle and len(data) > limit:
                     # h11 limits headers only while they are incomplete; what came at once is cut in two for it.
                     await self._protocol.handle(RawData(data[:limit]))
                     data = data[limit:]
                 await self._protocol.handle(RawData(data))
-                if was_idle and self._is_idle and self._is_http1:
+                if was_http1 and not self._is_http1:
+                    # Hypercorn takes HTTP/2's first line for a request, and does not say when none came after it.
+                    protocol: Any = self._protocol.protocol
+                    await self._handle(Updated(idle=protocol.idle))
+                elif was_idle and self._is_idle and self._is_http1:
                     # A request has begun and its headers are not whole. The first such piece sets the deadline.
                     self._deadline_s = min(self._deadline_s, self._loop.time() + self._settings.header_timeout_s)
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,11 @@ class Entrance:
                 await self._app(scope, receive, note_and_send)
             else:
                 await send_problem(note_and_send, problem, exchange.id)
+        except asyncio.CancelledError:
+            if not exchange.status:
+                # The server cuts the request at the end of a drain, and answers 503 for us (`InFlight`).
+                exchange.status = 503
+            raise
         finally:
             duration_s = time.monotonic() - exchange.started_s
             for finished in self._finished:

@@ -120,11 +120,14 @@ class InferenceRoute:
             watched.watch_client(receive, deadline_s)
             call_deadline.set(deadline_s)
             return await self._call(exchange, body)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if watched.verdict == "left":
                 raise ClientLeft from None
             if watched.verdict == "late":
                 raise _Refused(_late(settings, has_body=has_body)) from None
+            if not watched.task.cancelling():
+                # Nobody cancelled the request: the function awaited something that was cancelled.
+                raise InternalServerError("The API's function raised CancelledError.") from error
             raise
         except SystemExit as error:
             raise InternalServerError("The API's function exits the process.") from error

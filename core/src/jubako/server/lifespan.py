@@ -45,8 +45,10 @@ class Lifespan:
         finally:
             stopping.cancel()
             starting.cancel()
-        if self._failure is not None:
+        if self._failure is not None or self._task.done():
+            # Raises what `_run` does not take for the lack of a lifespan: an error that is no Exception.
             await self._task
+        if self._failure is not None:
             raise InternalServerError(self._failure)
         return self._has_started.is_set()
 

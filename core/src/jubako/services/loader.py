@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
+
+from jubako.contracts.store import Store
+from jubako.errors import InvalidArgument
 from jubako.services.service import Service
 from jubako.services.targets import import_isolated_target, resolve_target
 from jubako.values.tag import Tag
@@ -15,6 +19,9 @@ def load(
     bento_identifier: Tag | str | os.PathLike[str],
     working_dir: str | os.PathLike[str] | None = None,
     change_global_cwd: bool = False,
+    *,
+    _bento_store: Store | None = None,
+    _model_store: Store | None = None,
 ) -> Service:
     """Load a Service, and leave the program's working directory, `sys.path` and modules as they were.
 
@@ -33,13 +40,25 @@ def load(
         bento_identifier: a Bento's folder, a source path, a Bento's tag, or an import string; looked for in this order.
         working_dir: what paths and modules start from; the process's working directory if None.
         change_global_cwd: True changes the process's working directory while the source runs.
+        _bento_store: where tags are looked for; the current workspace's store if None.
+        _model_store: where a Service that is no Bento finds its models; the current workspace's store if None.
 
     Raises:
+        InvalidArgument: the identifier is no text.
         ImportServiceError: it names no Service, or more than one; or the source cannot be imported.
         InvalidManifest: the Bento cannot be read.
     """
+    if not isinstance(bento_identifier, Tag | str | os.PathLike):
+        raise InvalidArgument(
+            f"{bento_identifier!r} names no Service.", do="give a Bento's tag or folder, or an import string, as text"
+        )
     text = f"bento:{bento_identifier}" if isinstance(bento_identifier, Tag) else os.fspath(bento_identifier)
     workspace = current_workspace()
+    workspace = attrs.evolve(
+        workspace,
+        bento_store=_bento_store or workspace.bento_store,
+        model_store=_model_store or workspace.model_store,
+    )
     folder = Path.cwd() if working_dir is None else Path(working_dir).expanduser()
     target = resolve_target(text, workspace=workspace, working_dir=folder)
     with using_workspace(target.workspace(workspace)):

@@ -13,6 +13,8 @@ import attrs
 
 from jubako.errors import ImportServiceError
 
+_LONGEST_QUOTED = 200
+
 
 @attrs.frozen
 class SourceModule:
@@ -67,13 +69,23 @@ def find_source_file(path: str, working_dir: Path) -> SourceModule:
     Raises:
         ImportServiceError: there is none, it is no Python file, or it lies elsewhere.
     """
-    file = Path(os.path.normpath(working_dir / Path(path).expanduser()))
+    try:
+        return _source_file(path, Path(os.path.normpath(working_dir / Path(path).expanduser())), working_dir)
+    except (OSError, RuntimeError) as error:  # too long for a path, not to be read, or no such home folder
+        raise ImportServiceError(
+            f"{path[:_LONGEST_QUOTED]!r} names no Service.",
+            why=f"{error.strerror}." if isinstance(error, OSError) else str(error),
+            do="give the path of a .py file, or a folder with bento.yaml",
+        ) from error
+
+
+def _source_file(path: str, file: Path, working_dir: Path) -> SourceModule:
     if not file.is_relative_to(working_dir):
         file = file.resolve()
     if (file / "__init__.py").is_file():
         file = file / "__init__.py"
     if not file.is_file() or file.suffix != ".py":
-        near = file.with_name(file.name + ".py")
+        near = Path(f"{file}.py")
         fix = (
             f"write {path + '.py'!r}" if near.is_file() else "give the path of a .py file, or a folder with bento.yaml"
         )

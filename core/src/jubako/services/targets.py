@@ -7,13 +7,15 @@ spellings.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import ImportServiceError, InvalidArgument, NotFound
+from jubako.errors import ImportServiceError, InvalidArgument, NotFound, OfferNotFound
 from jubako.services.bento import Bento
 from jubako.services.importing import import_for_good, import_isolated, pick_service
 from jubako.services.service import Service
@@ -122,7 +124,8 @@ def import_target(target: Target) -> Service:
         ImportServiceError: the module cannot be imported, or holds no such Service.
         JubakoError: one that the module itself raised, with a note that names the module.
     """
-    module = import_for_good(target.module, writes_bytecode=target.bento is None)
+    with _naming_plugins(target.bento):
+        module = import_for_good(target.module, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
 
 
@@ -135,8 +138,31 @@ def import_isolated_target(target: Target, *, changes_cwd: bool = False) -> Serv
         ImportServiceError: the module cannot be imported, or holds no such Service.
         JubakoError: one that the module itself raised, with a note that names the module.
     """
-    module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
+    with _naming_plugins(target.bento):
+        module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
+
+
+@contextlib.contextmanager
+def _naming_plugins(bento: Bento | None) -> Iterator[None]:
+    """Where a Bento's import misses a runner type, name the distributions that offered those it was built with."""
+    try:
+        yield
+    except OfferNotFound as error:
+        composition = current_workspace().composition
+        missing = {
+            runner.plugin: runner.runner_type
+            for runner in (bento.info.runners if bento else ())
+            if runner.plugin and not composition.has_distribution(runner.plugin)
+        }
+        if bento is None or not missing:
+            raise
+        needed = ", ".join(f"{kind!r} of {plugin}" for plugin, kind in missing.items())
+        raise OfferNotFound(
+            f"Bento {bento.tag} cannot be imported: {error.message}",
+            why=f"It was built with the runner type {needed}, which is not installed.",
+            do=f"pip install {' '.join(missing)}",
+        ) from error
 
 
 def _checked_folder(working_dir: Path) -> Path:

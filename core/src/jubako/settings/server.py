@@ -173,7 +173,7 @@ class ServerSettings:
         allowed_hosts: further values of the Host header that are answered; `*` is every one.
         ssl: certificate and key, for HTTPS.
         cors: which pages of other origins may read answers.
-        api_keys: if there are any, inference needs one of them; never shown.
+        api_keys: if there are any, every route but the health endpoints needs one of them; never shown.
         metrics: whether `/metrics` answers.
         logging: what is written to stderr.
     """

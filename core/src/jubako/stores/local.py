@@ -254,7 +254,11 @@ class LocalStore(Store):
         )
 
     def _not_found(self, tag: Tag) -> NotFound:
-        return NotFound(f"there is no {self.kind.noun} {tag} in {self.url}.", why=describe_near(tag, self.list()))
+        return NotFound(
+            f"there is no {self.kind.noun} {tag} in {self.url}.",
+            why=describe_near(tag, self.list()),
+            do=f"correct the tag, or {self.kind.verb} the {self.kind.noun} first",
+        )
 
     def _failure(self, what: str, error: OSError) -> StoreError:
         remedy = "check the disk"

@@ -86,6 +86,7 @@ class _ContextDocument:
     framework_name: str = ""
     framework_versions: Mapping[str, str] = attrs.field(factory=dict)
     pip_requirements: tuple[str, ...] = ()
+    plugin: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -143,6 +144,7 @@ class _RunnerDocument:
     name: str
     runner_type: str
     models: tuple[str, ...] = ()
+    plugin: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -193,6 +195,7 @@ def _model_data(info: ModelInfo) -> dict[str, Any]:
             "framework_name": info.context.framework_name,
             "framework_versions": info.context.framework_versions,
             "pip_requirements": info.context.pip_requirements,
+            "plugin": info.context.plugin,
         },
         "signatures": {name: attrs.asdict(signature) for name, signature in info.signatures.items()},
         "labels": info.labels,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jubako._references import load_reference
+from jubako.errors import MissingDependency
 
 if TYPE_CHECKING:
     from jubako.testing.backend_tests import BackendTests
@@ -51,4 +52,9 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return load_reference(f"{__name__}.{_MODULES[name]}:{name}")
+    try:
+        return load_reference(f"{__name__}.{_MODULES[name]}:{name}")
+    except MissingDependency as error:
+        raise MissingDependency(
+            f"{__name__}.{name} cannot be used.", why=error.why, do="pip install 'jubako[testing]'"
+        ) from error

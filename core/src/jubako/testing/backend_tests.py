@@ -17,6 +17,7 @@ from jubako.errors import BadInput, DeadlineExceeded, NotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner, SimpleRunner, call_deadline
 from jubako.settings import Settings
+from jubako.testing._required import required_name
 
 StartBackend = Callable[..., Awaitable[Backend]]
 
@@ -102,7 +103,7 @@ class BackendTests:
         name: the offer's name.
     """
 
-    name: str
+    name: str = required_name("backend")
 
     @contextlib.asynccontextmanager
     async def opened(self, runners: Sequence[Any]) -> AsyncIterator[Backend]:

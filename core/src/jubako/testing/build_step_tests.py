@@ -16,6 +16,7 @@ from jubako.plugins import Composition, compose
 from jubako.services import Service
 from jubako.settings import Settings, StoreSettings
 from jubako.stores.digests import digest_folder
+from jubako.testing._required import required_name
 from jubako.workspace import open_workspace, using_workspace
 
 
@@ -26,7 +27,7 @@ class BuildStepTests:
         name: the offer's name.
     """
 
-    name: str
+    name: str = required_name("build step")
 
     def fill_context(self, folder: Path) -> None:
         """Write the files that the Bento is built from."""

@@ -10,6 +10,7 @@ import pytest
 from jubako.contracts.payload import Payload
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
+from jubako.testing._required import required_name
 from jubako.values.payload import EncodedPayload
 
 
@@ -21,7 +22,7 @@ class PayloadTypeTests:
         axes: the batch axes that the type supports.
     """
 
-    name: str
+    name: str = required_name("payload type")
     axes: Sequence[int] = (0,)
 
     def batches(self) -> Sequence[Any]:

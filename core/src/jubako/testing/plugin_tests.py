@@ -12,6 +12,7 @@ import jubako
 from jubako.contracts.offers import Offer, RunnerType
 from jubako.plugins import Candidate, Composition, PluginReport, compose, discover, kind_noun, names_of
 from jubako.testing._plugin_probe import Probe, probe
+from jubako.testing._required import required_name
 
 _PLUGIN_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -25,7 +26,7 @@ class PluginTests:
         max_load_s: seconds that loading the plugin may take.
     """
 
-    name: str
+    name: str = required_name("plugin")
     distribution: str = ""
     max_load_s: float = 1.0
 
@@ -70,9 +71,10 @@ class PluginTests:
     def test_the_distribution_is_named_after_the_plugin(self, candidate: Candidate) -> None:
         assert _PLUGIN_NAME.fullmatch(self.name), "write the plugin's name like toy_runner"
         assert candidate.is_named_by([self.name])
-        expected = self.distribution or f"jubako-{self.name}"
-        assert attrs.evolve(candidate, name="").is_named_by([expected]), (
-            f"{candidate.distribution} should be named {expected.replace('_', '-')}; if not, set `distribution`"
+        found, expected = candidate.distribution, self.distribution or f"jubako-{self.name}".replace("_", "-")
+        assert candidate.is_from(expected), (
+            f"the distribution {found!r} should be named {expected!r}; "
+            f"if its name is right, write distribution = {found!r} in {type(self).__name__}"
         )
 
     def test_the_plugin_offers_something(self, report: PluginReport) -> None:

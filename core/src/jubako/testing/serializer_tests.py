@@ -19,6 +19,7 @@ from jubako.contracts.serializer import Serializer
 from jubako.errors import InvalidArgument, JubakoError
 from jubako.plugins import Composition, compose
 from jubako.stores.digests import digest_folder
+from jubako.testing._required import required_name
 
 
 class SerializerTests:
@@ -28,7 +29,7 @@ class SerializerTests:
         name: the offer's name.
     """
 
-    name: str
+    name: str = required_name("serializer")
 
     def objects(self) -> Sequence[Any]:
         """Objects that the format gives back; at least one."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from jubako.errors import InvalidArgument
+
+_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+)?")
 
 
 def whole_number(minimum: int) -> Any:
@@ -40,6 +43,14 @@ def flag(instance: object, attribute: Any, value: object) -> None:
     if not isinstance(value, bool):
         raise InvalidArgument(
             f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give True or False"
+        )
+
+
+def pinned_or_empty(instance: object, attribute: Any, value: object) -> None:
+    """Accept a distribution's name and version, `name==version`, and the empty text."""
+    if not isinstance(value, str) or not _PINNED.fullmatch(value):
+        raise InvalidArgument(
+            f"{type(instance).__name__}.{attribute.name} cannot be {value!r}.", do="give 'name==version', or nothing"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import as_tuple
+from jubako.values._checks import as_tuple, pinned_or_empty
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.tag import Tag
 
@@ -26,11 +26,19 @@ class BentoModel:
 
 @attrs.frozen
 class BentoRunner:
-    """A runner of a Bento's service: its name, its class or runner type, and the models that it needs."""
+    """A runner of a Bento's service.
+
+    Args:
+        name: its name.
+        runner_type: its runner type, or its class if that is the service's own.
+        models: the tags of the models that it needs.
+        plugin: the distribution that offers the runner type, such as `jubako-toy-runner==1.0`; else empty.
+    """
 
     name: str
     runner_type: str
     models: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    plugin: str = attrs.field(default="", validator=pinned_or_empty)
 
 
 @attrs.frozen

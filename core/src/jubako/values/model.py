@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import as_tuple
+from jubako.values._checks import as_tuple, pinned_or_empty
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
@@ -25,8 +25,9 @@ class ModelContext:
         jubako_version: the version of Jubako.
         python_version: such as `3.11.7`.
         framework_name: the framework's name, or empty.
-        framework_versions: distribution name to version.
+        framework_versions: distribution name to version, the plugin's too.
         pip_requirements: what `pip install` needs to load the model, such as `scikit-learn==1.9.1`.
+        plugin: the one of these that offers the runner type, such as `jubako-toy-runner==1.0`; empty if none does.
     """
 
     jubako_version: str
@@ -34,6 +35,7 @@ class ModelContext:
     framework_name: str = ""
     framework_versions: Mapping[str, str] = attrs.field(factory=dict)
     pip_requirements: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    plugin: str = attrs.field(default="", validator=pinned_or_empty)
 
 
 @attrs.frozen

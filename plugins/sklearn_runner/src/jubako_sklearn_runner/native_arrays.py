@@ -3,18 +3,26 @@
 Types alone do not make an archive harmless: trees keep the numbers of their nodes and features in arrays, and compiled
 code follows them without bounds checks, so a made-up tree could read, or for `decision_path` write, outside its memory.
 skops leaves trees untrusted for that reason (scikit-learn pull request 34558). Here they are allowed and checked:
-decision trees and their ensembles, histogram gradient boosting, and the neighbour trees.
+decision trees and their ensembles, gradient boosting of both kinds, the neighbour trees, and support vector machines.
+These are the models of which archives with changed numbers were found to crash a process.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.neighbors import BallTree, KDTree
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import BaseDecisionTree
 from sklearn.tree._tree import Tree
 
@@ -30,12 +38,23 @@ def check_native_arrays(model: Any) -> None:
     Raises:
         ModelNotTrusted: a tree points outside itself, or is of other features than the model that holds it.
     """
+    try:
+        _check_parts(model)
+    except ModelNotTrusted:
+        raise
+    except Exception as error:  # noqa: BLE001 - a changed model may lack anything, or hold anything in its place
+        _refuse(model, f"{type(error).__name__}: {error}", error)
+
+
+def _check_parts(model: Any) -> None:
     owned: set[int] = set()
     for part in find_parts(model, (BaseEstimator, Tree, TreePredictor, KDTree, BallTree)):
         if isinstance(part, BaseDecisionTree) and hasattr(part, "tree_"):
             _require(part.tree_.n_features == part.n_features_in_, part, "its tree is of other features")
         if isinstance(part, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
             owned.update(_check_boosting(part))
+        elif isinstance(part, SVC | NuSVC | SVR | NuSVR | OneClassSVM):
+            _check_support_vectors(part)
         elif isinstance(part, BaseEstimator):
             _check_ensemble(part)
         elif isinstance(part, Tree):
@@ -44,15 +63,22 @@ def check_native_arrays(model: Any) -> None:
             _check_neighbours(part)
     for predictor in find_parts(model, (TreePredictor,)):
         _require(id(predictor) in owned, predictor, "no model holds it that says how many features it is of")
+    # Last, for it asks parts for a prediction that were checked by now.
+    for boosting in find_parts(model, (GradientBoostingClassifier, GradientBoostingRegressor)):
+        _check_stages(boosting)
 
 
 def _require(is_right: Any, part: Any, problem: str) -> None:
     if not is_right:
-        raise ModelNotTrusted(
-            f"the {type(part).__name__} of this model is not as scikit-learn makes it: {problem}.",
-            why="Compiled code would follow it outside of its memory.",
-            do="get the model again from where it was trained, and save it with jubako.sklearn.save",
-        )
+        _refuse(part, problem)
+
+
+def _refuse(part: Any, problem: str, cause: Exception | None = None) -> NoReturn:
+    raise ModelNotTrusted(
+        f"the {type(part).__name__} of this model is not as scikit-learn makes it: {problem}.",
+        why="Compiled code would follow it outside of its memory.",
+        do="get the model again from where it was trained, and save it with jubako.sklearn.save",
+    ) from cause
 
 
 def _check_ensemble(model: Any) -> None:
@@ -101,6 +127,46 @@ def _depth(left: Any, right: Any, is_inner: Any) -> int:
             return depth
         level = np.concatenate([left[level], right[level]])
         depth += 1
+
+
+def _check_stages(model: Any) -> None:
+    """Each stage adds one number a class to what the first model predicts, which must have room for them."""
+    stages = vars(model).get("estimators_")
+    if stages is None:
+        return
+    columns = stages.shape[1] if stages.ndim == 2 else 0
+    _require(stages.size > 0 and columns == model.n_trees_per_iteration_, model, "its stages are not all there")
+    for member in stages.ravel():
+        _require(isinstance(member, BaseDecisionTree), model, "a stage is no tree")
+        _require(member.tree_.value.shape[1:] == (1, 1), model, "a stage gives more than a number")
+    try:
+        first = model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))
+    except Exception:  # noqa: BLE001 - whatever a changed first model raises, it is not as it was made
+        first = np.empty(0)
+    _require(first.shape == (1, columns), model, "its first model is of other classes")
+
+
+def _check_support_vectors(model: Any) -> None:
+    if not hasattr(model, "support_"):
+        return
+    count, classes = len(model.support_), len(model._n_support)
+    pairs = classes * (classes - 1) // 2
+    is_classifier = isinstance(model, SVC | NuSVC)
+    problem = "its support vectors are not all there"
+    _require(classes >= 2 and (model._n_support.sum() == count or not is_classifier), model, problem)
+    _require(np.all(model._n_support >= 0), model, problem)
+    _require(model._dual_coef_.shape == (classes - 1, count), model, problem)
+    _require(model._intercept_.shape == (pairs,), model, problem)
+    for kept in (model._probA, model._probB):
+        _require(len(kept) in {0, 1, pairs}, model, problem)
+    _require(len(model._probA) == len(model._probB) or not is_classifier, model, problem)
+    if model.kernel == "precomputed" or callable(model.kernel):
+        _check_range(model, model.support_, model.shape_fit_[0], "a support vector is none of the rows")
+    else:
+        _require(model.support_vectors_.shape == (count, model.n_features_in_), model, problem)
+    if scipy.sparse.issparse(model.support_vectors_):
+        # Raises if an index is outside of the matrix, which is refused as anything that raises here.
+        model.support_vectors_.check_format(full_check=True)
 
 
 def _check_boosting(model: Any) -> list[int]:

@@ -10,7 +10,6 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from jubako.errors import BadInput, BatchTooLarge, InvalidArgument
-from jubako_sklearn_runner.forests import fast_method
 from jubako_sklearn_runner.methods import find_method
 from jubako_sklearn_runner.object_graph import find_parts
 from jubako_sklearn_runner.threads import ThreadLimit, without_joblib_jobs
@@ -41,7 +40,6 @@ class Predictor:
             if getattr(part, "n_jobs", None) is not None:
                 part.n_jobs = None
         self._method = find_method(model, function_name)
-        self._method = fast_method(model, function_name) or self._method
         self._function_name = function_name
         self._runner_name = runner_name
         self._max_dense_bytes = max_dense_bytes

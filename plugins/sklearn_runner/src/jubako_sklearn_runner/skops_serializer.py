@@ -40,6 +40,9 @@ class SkopsSerializer(Serializer):
         try:
             skops.io.dump(model, folder / _FILE)
             difference = first_difference(model, self.load(folder))
+        except ModelNotTrusted as error:
+            why = f"{error.message.replace(_FILE, 'The model', 1)} Only types of scikit-learn's own are kept."
+            raise InvalidArgument(mistake, why=why, do="store it as joblib, which is code") from error
         except JubakoError as error:
             raise InvalidArgument(mistake, why=error.message, do="store it as joblib, which is code") from error
         # Foreign code: skops asks every class in the model for its state.

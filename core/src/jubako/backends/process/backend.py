@@ -155,7 +155,7 @@ class _RemoteRunner:
             table=table,
             run_past_queue=self._run_past_queue,
         )
-        self._binding = Binding(loop, self.handle)
+        self._binding = Binding(loop, self.handle, options.timeout_s)
         self._links = [ReplicaLink(path, calls, answers, self._queues, self._changed.set) for path in channels.sockets]
 
     async def start(self) -> None:
