@@ -7,6 +7,7 @@ supervisor's end while user code keeps its main thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import socket
@@ -15,6 +16,8 @@ from collections.abc import Callable, Sequence
 
 from jubako.errors import JubakoError
 from jubako.serving.control import Decoder, Record, encode
+
+_logger = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 
@@ -154,6 +157,10 @@ class ProcessLink:
                 for record in decoder.feed(data):
                     with self._delivery:
                         self._deliver(record)
+        except OSError:
+            pass  # as good as the end
+        except Exception:
+            _logger.exception("what came over the control link cannot be used")
         finally:
             # Whatever happened: without a supervisor nobody would ever stop this process.
             os._exit(1)
