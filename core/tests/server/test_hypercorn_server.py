@@ -6,6 +6,8 @@ import asyncio
 import base64
 import contextlib
 import os
+import subprocess
+import sys
 import time
 
 import httpx
@@ -240,3 +242,38 @@ async def test_an_application_that_raises_no_exception_class_is_not_taken_for_on
 
     with pytest.raises(Abort, match="no model"):
         await serve_app(app)
+
+
+def test_connections_that_come_while_the_server_ends_are_closed_with_it(tmp_path):
+    program = tmp_path / "late.py"
+    program.write_text(
+        "import asyncio, socket\n"
+        "from jubako.server.hypercorn_server import serve\n"
+        "from jubako.settings import ServerSettings\n"
+        "async def app(scope, receive, send):\n"
+        "    assert scope['type'] == 'lifespan'\n"
+        "    for kind in ('startup', 'shutdown'):\n"
+        "        await receive()\n"
+        "        await send({'type': f'lifespan.{kind}.complete'})\n"
+        "async def main(turns):\n"
+        "    listening = socket.create_server(('127.0.0.1', 0))\n"
+        "    stop, callers = asyncio.Event(), []\n"
+        "    def stop_after(turns):\n"
+        "        if turns:\n"
+        "            asyncio.get_running_loop().call_soon(stop_after, turns - 1)\n"
+        "        else:\n"
+        "            stop.set()\n"
+        "    def ready():\n"
+        "        callers.extend(socket.create_connection(listening.getsockname()) for _ in range(20))\n"
+        "        stop_after(turns)\n"
+        "    await serve(app, [listening], ServerSettings(), ready, stop)\n"
+        "    listening.close()\n"
+        "    for caller in callers:\n"
+        "        caller.close()\n"
+        "for turns in range(8):\n"
+        "    asyncio.run(main(turns))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", program], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -7,6 +7,7 @@ of Python: before 3.12 it cuts requests after `graceful_timeout`, from 3.12 on i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -29,6 +30,9 @@ _logger = logging.getLogger(__name__)
 _SWEEP_S = 0.25
 _CUT_GRACE_S = 1.0
 _LAST_REQUESTS_S = 0.2
+
+# Accepting a connection takes a task, whose callback is another one; closing it takes a turn more.
+_TURNS_TO_SETTLE = 4
 
 # Bounds what one connection can leave behind in counters; no client reaches it by accident.
 _MAX_REQUESTS_A_CONNECTION = 1_000_000
@@ -67,7 +71,7 @@ async def serve(
             await stop.wait()
             await listener.drain()
         finally:
-            listener.abort()
+            await listener.abort()
     finally:
         await lifespan.stop()
 
@@ -84,6 +88,7 @@ class _Listener:
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._is_aborted = False
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Accept from now on; the sockets stay the caller's, for what asyncio closes are duplicates."""
@@ -95,7 +100,7 @@ class _Listener:
         """Accept no more, let what is in flight be answered, end the rest."""
         await self._context.terminated.set()
         self._config.is_draining = True
-        self._close_servers()
+        await self._close_servers()
         if self._connections:
             # What clients have sent already, or send before they can know, is answered, and the answer tells them.
             await asyncio.sleep(_LAST_REQUESTS_S)
@@ -110,22 +115,37 @@ class _Listener:
             if open_still:
                 _logger.info("%d connections of clients that do not read are cut", len(open_still))
 
-    def abort(self) -> None:
-        """Close everything now."""
-        self._close_servers()
+    async def abort(self) -> None:
+        """Close everything now, and connections that are just being accepted; takes a few turns of the loop."""
+        self._is_aborted = True
+        await self._close_servers()
         if self._sweep is not None:
             self._sweep.cancel()
         for task, connection in self._connections.items():
             connection.abort()
             task.cancel()
+        # A connection left to the collector tells its server of its end only then, when that is long closed.
+        for _ in range(_TURNS_TO_SETTLE):
+            await asyncio.sleep(0)
 
-    def _close_servers(self) -> None:
+    async def _close_servers(self) -> None:
+        servers, self._servers = self._servers, []
+        for server in servers:
+            for listening in server.sockets:
+                # Windows' loop knows no readers.
+                with contextlib.suppress(NotImplementedError):
+                    asyncio.get_running_loop().remove_reader(listening.fileno())
+        # What asyncio has accepted joins its server some turns later, which must not be closed by then.
+        for _ in range(_TURNS_TO_SETTLE):
+            await asyncio.sleep(0)
         # Not followed by `wait_closed`, which from Python 3.12 on waits for every open connection.
-        for server in self._servers:
+        for server in servers:
             server.close()
-        self._servers.clear()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_aborted:
+            writer.transport.abort()
+            return
         if len(self._connections) >= self._settings.max_connections:
             if self._tls is None:
                 writer.write(_FULL)
