@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import importlib
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -105,7 +108,7 @@ class Served:
     """`jubako serve` in a process of its own, on a port that is free.
 
     Args:
-        folder: where it is started; its home and temporary files are in there too.
+        folder: where it is started; its home is in there too.
         arguments: of the command.
         environment: added to a clean one.
     """
@@ -114,7 +117,9 @@ class Served:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
         self.folder = folder
         self.port = 0
-        self.temporary = folder / "temporary"
+        # Short, or sockets would not fit below it and stand elsewhere; one for all servers of a folder.
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+        self.temporary = Path(tempfile.gettempdir()) / f"jt-{digest}"
         self.temporary.mkdir(exist_ok=True)
         if "PYTHONPATH" in environment and "PYTHONPATH" in clean:
             environment["PYTHONPATH"] += os.pathsep + clean["PYTHONPATH"]
@@ -284,3 +289,5 @@ def serve() -> Iterator[Callable[..., Served]]:
     yield begin
     for served in started:
         served.close()
+    for served in started:
+        shutil.rmtree(served.temporary, ignore_errors=True)
