@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -297,6 +298,20 @@ def test_a_replica_that_fails_again_and_again_is_503_until_it_starts_again(start
     assert served.stop() == 0
 
 
+@linux
+def test_an_api_worker_is_replaced_while_one_of_two_replicas_cannot_be(start_processes, folder):
+    served = start_processes(JUBAKO_RUNNERS__RESTART_ATTEMPTS="1")
+    served.wait_until_ready()
+    (folder / "broken").touch()
+    kill(served.processes("jubako-replica")[0])
+    served.wait_for_line(r"It is started again in \d\d s")
+    gone = served.processes("jubako-api-0")
+    kill(*gone)
+    replaced(served, "jubako-api-0", gone)
+    assert ask(served) == (200, [2, 22])
+    assert served.stop() == 0
+
+
 def test_a_runner_that_cannot_be_set_up_is_one_paragraph(start, folder):
     (folder / "broken").touch()
     served = start()
@@ -319,6 +334,31 @@ def test_a_service_that_cannot_be_imported_is_one_paragraph(start, folder, mista
     assert reason in served.text
     assert "Traceback" not in served.text
     assert list(served.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-"])
+def test_a_server_that_was_started_without_standard_streams_serves(folder, save, closed):
+    save(1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = f'exec "$0" -m jubako serve service:svc --port {port} {closed}'
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command, sys.executable],
+        cwd=folder,
+        env={**os.environ, "JUBAKO_HOME": str(folder / "home")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        said = process.stderr.readline()
+        if said.startswith("Serving"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("POST", "/ask", "0", {"Content-Type": JSON_TYPE})
+            assert json.loads(connection.getresponse().read()) == [2, 22]
+            connection.close()
+        process.terminate()
+        assert process.wait(30) == 0, said
 
 
 def test_a_stop_while_the_service_is_imported_ends_it_at_once(serve, folder):

@@ -148,8 +148,6 @@ class ApiWorker:
         self._application = application
         if application.registries:
             self._reports = MetricsReports(application.registries, self._link.send)
-        for state in self._states:
-            self._set_state(state)
         self._link.send(Warm())
         await self._serve.wait()
         self._serving = asyncio.create_task(

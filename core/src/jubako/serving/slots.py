@@ -70,17 +70,18 @@ class Slot(ABC):
         """Keep the place filled; runs until it is cancelled, or the first start fails."""
         loop = asyncio.get_running_loop()
         while True:
-            self.child = child = self.open()
             ready_s: float | None = None
             try:
+                self.child = child = self._open()
                 await self.bring_up(child)
             except NeverBegan:
                 self.child = None
                 await asyncio.sleep(_AGAIN_S)
                 continue
             except ProcessEnded as error:
-                child.kill()
-                await asyncio.wait((child.ended,))
+                if self.child is not None:
+                    self.child.kill()
+                    await asyncio.wait((self.child.ended,))
                 if not self.first.done():
                     self.child = None
                     self.first.set_exception(error)
@@ -99,3 +100,10 @@ class Slot(ABC):
             _logger.warning("%s It is started again %s.", self.reason, f"in {wait_s:g} s" if wait_s else "at once")
             self.changed()
             await asyncio.sleep(wait_s)
+
+    def _open(self) -> Child:
+        try:
+            return self.open()
+        except OSError as error:
+            # No memory, no process number or no descriptor is left; there may be some the next time.
+            raise ProcessEnded(f"{self.name} could not be started.", why=f"{error}.") from error

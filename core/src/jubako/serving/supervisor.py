@@ -27,7 +27,7 @@ from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.reload import watching_sources
 from jubako.serving.runtime_folder import open_runtime_folder
 from jubako.serving.signals import StopSignals
-from jubako.serving.system import adopt_orphans
+from jubako.serving.system import adopt_orphans, occupy_standard_streams
 from jubako.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def serve_target(options: ServeOptions, *, settings: Settings, announce: Callabl
     Raises:
         JubakoError: the target cannot be found or imported, the address cannot be bound, or the service does not start.
     """
+    occupy_standard_streams()
     configure_logging(settings.server.logging.format, sys.stderr, "supervisor", 0)
     settings = _with_backend(settings)
     adopt_orphans()
@@ -167,7 +168,8 @@ class _Supervisor:
             if not await self._until_stopped(generation.start()):
                 await generation.kill()
                 return
-        except JubakoError as error:
+        # The system may have no memory, descriptor or room left for it.
+        except (JubakoError, OSError) as error:
             await generation.kill()
             _logger.error("the new generation did not start, and the old one goes on: %s", error)
             return

@@ -23,6 +23,21 @@ _PR_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def occupy_standard_streams() -> None:
+    """Open the null device in place of standard streams that this process was started without.
+
+    Otherwise the next sockets would get their numbers, and would be lost in processes started later, where these
+    numbers mean input, output and errors.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - it stays open
+
+
 def adopt_orphans() -> None:
     """Become the parent of every process below this one whose own parent ends, so that it can be waited for."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -78,18 +78,27 @@ class ZygoteKeeper:
         loop = asyncio.get_running_loop()
         while True:
             started_s = loop.time()
-            ours, theirs = link_pair()
-            self._child = child = Child("zygote", ours, self._reaper)
-            child.runs_as(spawn(_MODULE, theirs, environment=_ONE_THREAD))
-            self._hand_over()
-            status = await asyncio.shield(child.ended)
-            self._child = None
-            wait_s = self._restarts.died(loop.time() - started_s)
-            _logger.warning("the zygote ended %s; it is started again", describe_end(status))
+            try:
+                self._child = child = self._start()
+            except OSError as error:
+                wait_s = self._restarts.died(None)
+                _logger.warning("the zygote could not be started: %s", error)
+            else:
+                self._hand_over()
+                status = await asyncio.shield(child.ended)
+                self._child = None
+                wait_s = self._restarts.died(loop.time() - started_s)
+                _logger.warning("the zygote ended %s; it is started again", describe_end(status))
             if self.is_broken:
                 # Whoever waits for it tries again, and is spawned.
                 self._drop_orders()
             await asyncio.sleep(wait_s)
+
+    def _start(self) -> Child:
+        ours, theirs = link_pair()
+        child = Child("zygote", ours, self._reaper)
+        child.runs_as(spawn(_MODULE, theirs, environment=_ONE_THREAD))
+        return child
 
     def _hand_over(self) -> None:
         if self._child is None or not self._is_warmed:

@@ -225,3 +225,14 @@ async def test_calls_go_on_through_one_kill_after_another(replicas, crash_runner
     stop.set()
     await asyncio.wait_for(asyncio.gather(*callers), 40)
     assert all(answer == -value for value, answer in answered)
+
+
+async def test_one_replica_is_enough_to_start(replicas, crash_runners):
+    _first, second = replicas.start(GATED, 2)
+    replicas.open_gate()
+    second.kill()
+    runner = crash_runners.Gated()
+    backend = replicas.make_backend()
+    await asyncio.wait_for(backend.start([runner]), 10)
+    assert backend.statuses()[0].is_ready
+    assert (await runner.async_run(np.array([1.0])))[0] == -1.0

@@ -77,7 +77,7 @@ class ProcessBackend(Backend):
         self._outages: dict[str, str] = {}
 
     async def start(self, runners: Sequence[RunnerDefinition], observers: Sequence[DispatchObserver] = ()) -> None:
-        """See `Backend`; waits until every replica is connected, for as long as models take to load."""
+        """See `Backend`; waits until each runner has a replica, for as long as models take to load."""
         heard_by = BatchObservers(observers)
         try:
             for runner in runners:
@@ -159,8 +159,11 @@ class _RemoteRunner:
         self._links = [ReplicaLink(path, calls, answers, self._queues, self._changed.set) for path in channels.sockets]
 
     async def start(self) -> None:
-        """Wait for every replica, and send the runner's calls to them."""
-        while not all(link.is_connected for link in self._links):
+        """Wait for a replica, and send the runner's calls to it and to those that come later.
+
+        One is enough: another one may fail again and again, and an API worker that is replaced is not to wait for it.
+        """
+        while not any(link.is_connected for link in self._links):
             if self._outage is not None:
                 raise RunnerFailed(f"runner {self._runner.name!r} cannot be started.", why=self._outage)
             self._changed.clear()
