@@ -122,6 +122,15 @@ class CallerQueue:
         self._outage = reason
         self._end_without_replica()
 
+    def check_replicas(self) -> None:
+        """Tell whether it makes sense to wait for a replica.
+
+        Raises:
+            ServiceUnavailable: none serves and none is being started.
+        """
+        if self._outage is not None and not self._replicas:
+            raise self._unavailable()
+
     def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, origin: Origin = NO_REQUEST) -> int:
         """Queue one call of at most the limit of rows.
 
@@ -188,8 +197,7 @@ class CallerQueue:
     def _admit(self, new_rows: int, new_bytes: int, remaining_s: float, now_s: float) -> None:
         if not self._is_open:
             raise ServiceUnavailable(f"runner {self._runner_name!r} takes no more calls: the server is stopping.")
-        if self._outage is not None and not self._replicas:
-            raise self._unavailable()
+        self.check_replicas()
         if remaining_s <= 0:
             raise late(self._runner_name)
         costs = [replica.line.cost for replica in self._replicas]

@@ -139,6 +139,9 @@ async def test_calls_are_refused_while_no_replica_is_being_started(replicas, cra
         with pytest.raises(ServiceUnavailable, match="no replica of runner 'Gated' can be started") as caught:
             await call
         assert (caught.value.why, caught.value.retry_after_s) == ("it died five times in a row", 30.0)
+    # It would keep the loop until its deadline.
+    with pytest.raises(ServiceUnavailable, match="no replica of runner 'Gated' can be started"):
+        runner.run(np.ones(1))
     assert backend.statuses()[0].reason == "it died five times in a row"
     backend.set_runner_state("Gated", True)
     (patient,) = start_calls(runner, [2])

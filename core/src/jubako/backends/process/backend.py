@@ -195,6 +195,7 @@ class _RemoteRunner:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         paths = [link.path for link in sorted(self._links, key=lambda link: not link.is_connected)]
         try:
+            self._queues[spec.name].check_replicas()
             future.set_result(self._blocking.call(paths, spec.name, call))
         except Exception as error:  # noqa: BLE001  # raised again where the caller waits, a few lines on
             future.set_exception(error)
