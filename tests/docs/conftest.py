@@ -5,6 +5,7 @@ A line of the form `<!-- key: value -->` right before a block says how it runs; 
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import json
 import os
@@ -181,7 +182,9 @@ class PageRunner:
     def close(self) -> None:
         """End what the page started, as a reader would with Ctrl-C."""
         for server in self.servers:
-            os.killpg(server.pid, signal.SIGINT)
+            # One that has ended by itself has said why already.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGINT)
             server.wait(timeout=40)
         if self.interpreter is not None:
             # Closes its input, which ends it.
