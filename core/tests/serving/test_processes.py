@@ -312,26 +312,6 @@ def test_an_api_worker_is_replaced_while_one_of_two_replicas_cannot_be(start_pro
     assert served.stop() == 0
 
 
-def test_an_api_worker_that_is_replaced_while_no_replica_can_be_answers_503_until_one_can(start_processes, folder):
-    served = start_processes(
-        JUBAKO_RUNNERS__RESTART_FIRST_S="0.01",
-        JUBAKO_RUNNERS__RESTART_LONGEST_S="1",
-        JUBAKO_RUNNERS__RESTART_ATTEMPTS="2",
-    )
-    served.wait_until_ready()
-    (folder / "broken").touch()
-    kill(*served.processes("jubako-replica"))
-    served.wait_until(lambda: served.get("/readyz")[0] == 503)
-    gone = served.processes("jubako-api-0")
-    kill(*gone)
-    replaced(served, "jubako-api-0", gone)
-    served.wait_until(lambda: served.get("/livez")[0] == 200)
-    assert served.post("/ask", "0", JSON_TYPE)[0] == 503
-    (folder / "broken").unlink()
-    served.wait_until(lambda: served.get("/readyz")[0] == 200)
-    assert served.stop() == 0
-
-
 def test_a_runner_that_cannot_be_set_up_is_one_paragraph(start, folder):
     (folder / "broken").touch()
     served = start()

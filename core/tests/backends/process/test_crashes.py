@@ -161,21 +161,6 @@ async def test_a_start_that_is_given_up_says_why(replicas, crash_runners):
     assert backend.statuses() == ()
 
 
-async def test_a_backend_that_knows_of_an_outage_starts_and_refuses_calls_until_it_is_over(replicas, crash_runners):
-    (replica,) = replicas.start(GATED)
-    replica.kill()
-    backend = replicas.make_backend()
-    backend.set_runner_state("Gated", False, "no room for the model")
-    runner = crash_runners.Gated()
-    await asyncio.wait_for(backend.start([runner]), 10)
-    assert [(status.is_ready, status.reason) for status in backend.statuses()] == [(False, "no room for the model")]
-    with pytest.raises(ServiceUnavailable, match="no room for the model"):
-        await runner.async_run(np.ones(1))
-    replica.start()
-    backend.set_runner_state("Gated", True)
-    assert (await asyncio.wait_for(runner.async_run(np.array([2.0])), 20))[0] == -2.0
-
-
 async def test_a_sync_call_on_the_loop_survives_a_replica_that_dies(replicas, crash_runners):
     (replica,) = replicas.start(GATED)
     runner = crash_runners.Gated()

@@ -163,11 +163,7 @@ class _RemoteRunner:
 
         One is enough: another one may fail again and again, and an API worker that is replaced is not to wait for it.
         """
-        was_out = self._outage is not None
         while not any(link.is_connected for link in self._links):
-            if was_out and self._outage is not None:
-                # The others serve without this runner already; a worker that is replaced joins them, and answers 503.
-                break
             if self._outage is not None:
                 raise RunnerFailed(f"runner {self._runner.name!r} cannot be started.", why=self._outage)
             self._changed.clear()
