@@ -127,6 +127,9 @@ class Replicas:
         """Start a backend with runners, and return it."""
         backend = self.make_backend()
         await asyncio.wait_for(backend.start(runners), PATIENCE_S)
+        # One connected replica is enough for a start; tests that send to several count on all of them.
+        links = [link for remote in backend._runners.values() for link in remote._links]
+        await until(lambda: all(link.is_connected for link in links), "the connection of every replica")
         return backend
 
     def keep_replacing(self, replica):

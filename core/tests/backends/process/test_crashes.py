@@ -59,7 +59,8 @@ async def test_what_was_computed_when_the_replica_died_is_computed_again_alone_a
     assert 16 <= len(alone) <= 32
     assert alone[:16] == [float(value) for value in range(16)]
     assert sorted(value for batch in batches for value in batch) == [float(value) for value in range(48)]
-    assert max(map(len, batches)) == 16
+    # How many fit beside those that are sent alone depends on who is faster.
+    assert 1 < max(map(len, batches)) <= 16
 
 
 async def test_the_other_replica_takes_over(replicas, crash_runners):
