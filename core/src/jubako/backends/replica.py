@@ -18,8 +18,8 @@ from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
 from jubako.runners.arguments import CallArguments
 from jubako.runners.execution import Share, run_calls, set_up, shut_down
-from jubako.runners.methods import MethodSpec
 from jubako.runners.runner import RunnerDefinition
+from jubako.runners.specs import MethodSpec
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions
 

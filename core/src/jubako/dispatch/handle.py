@@ -18,7 +18,7 @@ from jubako.dispatch.isolation import late
 from jubako.dispatch.messages import SentCall
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, cut_arguments, prepare_arguments
-from jubako.runners.methods import MethodSpec
+from jubako.runners.specs import MethodSpec
 from jubako.values.resources import BatchOptions
 
 _log = logging.getLogger("jubako.dispatch")

@@ -12,7 +12,7 @@ from jubako.contracts.backend import RunnerCall
 from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument
 from jubako.payloads import PayloadTable
-from jubako.runners.methods import MethodSpec
+from jubako.runners.specs import MethodSpec
 
 # Of lists in lists, and what else holds values; deeper ones are counted as empty.
 _COUNTED_DEPTH = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -12,14 +12,12 @@ from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument, JubakoError, RunnerFailed, WrongRowCount
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, join_arguments
-from jubako.runners.methods import MethodSpec
+from jubako.runners.definition import LoadableRunner
+from jubako.runners.specs import MethodSpec
 from jubako.values.placement import Placement
 
-if TYPE_CHECKING:
-    from jubako.runners.runner import RunnerDefinition
 
-
-def set_up(runner: RunnerDefinition, placement: Placement) -> None:
+def set_up(runner: LoadableRunner, placement: Placement) -> None:
     """Give the runner its placement and call its `_setup`; blocks for as long as the model takes to load.
 
     Raises:
@@ -38,7 +36,7 @@ def set_up(runner: RunnerDefinition, placement: Placement) -> None:
         ) from error
 
 
-def shut_down(runner: RunnerDefinition) -> None:
+def shut_down(runner: LoadableRunner) -> None:
     """Call the runner's `_shutdown`.
 
     Raises:
@@ -87,7 +85,7 @@ class Share:
 
 
 def run_calls(
-    runner: RunnerDefinition, spec: MethodSpec, calls: Sequence[CallArguments], table: PayloadTable
+    runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], table: PayloadTable
 ) -> tuple[list[Share], float]:
     """Run calls of one `fit_key` as one batch.
 
@@ -117,7 +115,7 @@ def run_calls(
 
 
 def _share_result(
-    runner: RunnerDefinition, spec: MethodSpec, calls: Sequence[CallArguments], result: Any, table: PayloadTable
+    runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], result: Any, table: PayloadTable
 ) -> list[Share]:
     axis = spec.signature.output_batch_axis
     expected = sum(call.rows for call in calls)

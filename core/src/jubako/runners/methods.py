@@ -5,40 +5,19 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from jubako._origins import current_origin
 from jubako.contracts.backend import RunnerCall
 from jubako.runners.deadline import call_deadline
+from jubako.runners.definition import CallTarget
+from jubako.runners.specs import MethodSpec
 from jubako.values.signature import Signature
-
-if TYPE_CHECKING:
-    from jubako.runners.router import CallRouter
 
 _MARK = "__jubako_signature__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-RUN = "run"
-"""The name of a runner's own method, `_run_batch` or `_run`."""
-
-
-@attrs.frozen
-class MethodSpec:
-    """One method of a runner, as the dispatcher needs it.
-
-    Args:
-        name: what callers use.
-        attribute: the function's name on the runner.
-        signature: axes, and whether calls may be joined.
-        takes_batches: False for `SimpleRunner._run`, which gets the arguments as they are.
-    """
-
-    name: str
-    attribute: str
-    signature: Signature
-    takes_batches: bool = True
 
 
 def batch_method(input_batch_axis: int = 0, output_batch_axis: int = 0) -> Callable[[_Function], _Function]:
@@ -86,7 +65,7 @@ class RunnerMethod:
     """
 
     name: str
-    _router: CallRouter
+    _router: CallTarget
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Compute one row and wait for it."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
+from jubako.runners.definition import LoadableRunner
 from jubako.settings import Settings
 from jubako.values.resources import BatchOptions, ResourceQuota
 
-if TYPE_CHECKING:
-    from jubako.runners.runner import RunnerDefinition
 
-
-def effective_batch_options(runner: RunnerDefinition, settings: Settings) -> BatchOptions:
+def effective_batch_options(runner: LoadableRunner, settings: Settings) -> BatchOptions:
     """A copy of the runner's options with what `runners.batching` and `runners.named.<name>.batching` set."""
     return attrs.evolve(runner.batch_options, **settings.runners.for_runner(runner.name).batching.changes())
 
 
-def effective_resource_quota(runner: RunnerDefinition, settings: Settings) -> ResourceQuota:
+def effective_resource_quota(runner: LoadableRunner, settings: Settings) -> ResourceQuota:
     """A copy of the runner's quota with what `runners.resources` and `runners.named.<name>.resources` set."""
     return attrs.evolve(runner.resource_quota, **settings.runners.for_runner(runner.name).resources.changes())

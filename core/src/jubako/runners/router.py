@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from jubako.contracts.backend import RunnerCall, RunnerHandle
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import prepare_arguments
+from jubako.runners.definition import LoadableRunner
 from jubako.runners.execution import run_calls, set_up
 from jubako.runners.machine import discover_machine
 from jubako.runners.options import effective_batch_options, effective_resource_quota
 from jubako.values.placement import place_on_cpu
 from jubako.workspace import current_workspace
-
-if TYPE_CHECKING:
-    from jubako.runners.runner import RunnerDefinition
 
 
 @attrs.frozen(eq=False)
@@ -43,7 +41,7 @@ class CallRouter:
     any other caller the server that started last.
     """
 
-    def __init__(self, runner: RunnerDefinition) -> None:
+    def __init__(self, runner: LoadableRunner) -> None:
         self._runner = runner
         self._bindings: tuple[Binding, ...] = ()
         self._in_place: _InPlace | None = None
@@ -102,7 +100,7 @@ class CallRouter:
 class _InPlace:
     """The runner without a server: set up at the first call, then one call at a time."""
 
-    def __init__(self, runner: RunnerDefinition) -> None:
+    def __init__(self, runner: LoadableRunner) -> None:
         self._runner = runner
         self._lock = threading.Lock()
         self._table = PayloadTable(current_workspace().composition)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any, ClassVar, final
 
 from jubako.errors import InvalidArgument
-from jubako.runners.methods import RUN, MethodSpec, RunnerMethod, declared_methods
+from jubako.runners.methods import RunnerMethod, declared_methods
 from jubako.runners.router import CallRouter
+from jubako.runners.specs import RUN, MethodSpec
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions, ResourceQuota
 from jubako.values.signature import Signature

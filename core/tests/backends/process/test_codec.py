@@ -20,7 +20,7 @@ from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners.arguments import prepare_arguments
 from jubako.runners.execution import Share
-from jubako.runners.methods import MethodSpec
+from jubako.runners.specs import MethodSpec
 from jubako.values.signature import Signature
 
 TABLE = PayloadTable(compose(candidates=()))

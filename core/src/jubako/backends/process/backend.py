@@ -22,9 +22,9 @@ from jubako.dispatch.observing import BatchObservers
 from jubako.errors import ConfigurationError, NotFound, RunnerFailed
 from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
-from jubako.runners.methods import MethodSpec
 from jubako.runners.router import Binding
 from jubako.runners.runner import RunnerDefinition
+from jubako.runners.specs import MethodSpec
 from jubako.settings import Settings
 from jubako.values.resources import BatchOptions
 

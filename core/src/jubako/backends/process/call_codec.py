@@ -14,7 +14,7 @@ from jubako.contracts.payload import Payload
 from jubako.dispatch.messages import SentCall
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, constant_key, join_arguments
-from jubako.runners.methods import MethodSpec
+from jubako.runners.specs import MethodSpec
 from jubako.values.resources import MIB
 
 # Calls of one flush leave in one frame up to this size, so that the replica can start on the first of many large ones.

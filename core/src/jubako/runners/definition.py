@@ -1,0 +1,55 @@
+"""What the rest of this package needs of a runner, so that `runner.py` stands on it and not the other way round."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from jubako.contracts.backend import RunnerCall
+from jubako.runners.specs import MethodSpec
+from jubako.values.placement import Placement
+from jubako.values.resources import BatchOptions, ResourceQuota
+
+
+class LoadableRunner(Protocol):
+    """A runner object as those see it that load it and compute with it; `RunnerDefinition` is one.
+
+    Attributes:
+        name: unique in a Service.
+        placement: the device and threads of the replica; set before `_setup` is called.
+    """
+
+    name: str
+    placement: Placement
+
+    @property
+    def batch_options(self) -> BatchOptions:
+        """The runner's own, before the operator's settings."""
+
+    @property
+    def resource_quota(self) -> ResourceQuota:
+        """The runner's own, before the operator's settings."""
+
+    def _setup(self) -> None: ...
+
+    def _shutdown(self) -> None: ...
+
+    def find_method(self, name: str, options: BatchOptions) -> MethodSpec:
+        """One method by name.
+
+        Raises:
+            InvalidArgument: there is no such method.
+        """
+
+
+class CallTarget(Protocol):
+    """Where the calls of a runner's methods go; `CallRouter` is one."""
+
+    @property
+    def default_timeout_s(self) -> float:
+        """Seconds that a call may take which was made outside a request."""
+
+    async def call(self, call: RunnerCall) -> Any:
+        """Answer the call."""
+
+    def call_blocking(self, call: RunnerCall) -> Any:
+        """The same, and wait."""
