@@ -60,11 +60,13 @@ def open_environment(peer: Peer, cache: Path, *, renew: bool = False) -> Environ
     folder, state = cache / peer.name / "venv", cache / peer.name / "state"
     state.mkdir(parents=True, exist_ok=True)
     stamp = folder / "made-of.json"
-    made_of = json.dumps([sys.version, *peer.requirements])
+    made_of = json.dumps([sys.version, *peer.requirements, *peer.newest])
     if renew or not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_of:
         venv.create(folder, clear=True, with_pip=True)
         install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _run([*install, *peer.requirements], dict(os.environ), peer, _INSTALLED_WITHIN_S)
+        if peer.newest:
+            _run([*install, "--no-deps", "--upgrade", *peer.newest], dict(os.environ), peer, _INSTALLED_WITHIN_S)
         stamp.write_text(made_of, encoding="utf-8")
     variables = _fill_variables(peer, folder, state)
     environment = Environment(folder, state, variables, _read_versions(peer, folder, variables))

@@ -58,6 +58,8 @@ class Peer:
         name: of its folder.
         folder: in which its commands run.
         requirements: what pip installs; `$repository` is filled in.
+        newest: distributions whose newest release is installed after that, whatever it requires: an index may lag
+            behind in what a release of today asks for.
         reported: distributions whose versions the report names.
         prepare: the command that trains and saves its model, or nothing.
         environment: variables for its commands; `$state` is filled in.
@@ -69,6 +71,7 @@ class Peer:
     requirements: tuple[str, ...]
     reported: tuple[str, ...]
     configurations: tuple[Configuration, ...]
+    newest: tuple[str, ...] = ()
     prepare: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,6 +126,7 @@ def _structure(folder: Path, data: Mapping[str, Any]) -> Peer:
             )
             for name, values in data["configurations"].items()
         ),
+        newest=tuple(data.get("newest", ())),
         prepare=tuple(data.get("prepare", ())),
         environment=dict(data.get("environment", {})),
     )

@@ -21,6 +21,7 @@ def test_an_environment_is_made_once_with_the_peers_own_variables(make_peer, tmp
     peer = dataclasses.replace(
         make_peer(),
         requirements=("pip",),
+        newest=("pip",),
         reported=("pip",),
         prepare=("python", "-c", PREPARE),
         environment={"ADDER_HOME": "$state"},
