@@ -134,10 +134,13 @@ async def test_a_preflight_of_an_allowed_origin_needs_no_key(make_workspace):
     await application.stop()
 
 
-@pytest.mark.parametrize("origin", ["https://a.example.evil.test", "http://a.example", "https://A.example", "null"])
+STRANGERS = ["https://a.example.evil.test", "http://a.example", "https://A.example", "https://a.example:444", "null"]
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 async def test_another_origin_gets_no_cors_header(make_workspace, origin, method):
-    application = make_application(echo_service(), workspace=make_workspace(cors=CORS))
+    application = make_application(echo_service(), workspace=make_workspace(cors=CORS, host="0.0.0.0"))
     headers = {"origin": origin, "access-control-request-method": "POST"}
     async with client_of(application) as client:
         answer = await client.request(method, "/echo", json=1, headers=headers)
@@ -146,11 +149,42 @@ async def test_another_origin_gets_no_cors_header(make_workspace, origin, method
     await application.stop()
 
 
+async def test_every_origin_may_read_what_is_open_to_all(make_workspace):
+    everyone = CorsSettings(enabled=True, access_control_allow_origin=("*",))
+    application = make_application(echo_service(), workspace=make_workspace(cors=everyone))
+    async with client_of(application) as client:
+        answer = await client.post("/echo", json=1, headers={"origin": "null"})
+    assert (answer.json(), answer.headers["access-control-allow-origin"]) == (1, "*")
+    assert "access-control-allow-credentials" not in answer.headers
+    await application.stop()
+
+
 async def test_without_cors_no_origin_gets_a_header(make_workspace):
-    application = make_application(echo_service(), workspace=make_workspace())
+    application = make_application(echo_service(), workspace=make_workspace(host="0.0.0.0"))
     async with client_of(application) as client:
         answer = await client.post("/echo", json=1, headers={"origin": "https://a.example"})
     assert [name for name in answer.headers if name.startswith(("access-control", "vary"))] == []
+    await application.stop()
+
+
+@pytest.mark.parametrize("cors", [CorsSettings(), CORS])
+async def test_pages_of_other_servers_reach_no_function_of_a_local_one(make_workspace, cors):
+    calls = []
+    svc = Service("local")
+
+    @svc.api(input=JSON(), output=JSON())
+    async def note(value):
+        calls.append(value)
+
+    application = make_application(svc, workspace=make_workspace(cors=cors))
+    async with client_of(application) as client:
+        for origin in STRANGERS:
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                # No content type is needed, so that a browser would send it without asking first.
+                answer = await client.request(method, "/note", content=b"1", headers={"origin": origin})
+                assert answer.status_code == 403, (origin, method)
+                assert [name for name in answer.headers if name.startswith("access-control")] == []
+    assert calls == []
     await application.stop()
 
 

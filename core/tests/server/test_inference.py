@@ -190,6 +190,81 @@ async def test_a_slow_async_api_is_a_504_and_is_cancelled(serve_service):
     assert ended == [asyncio.CancelledError]
 
 
+@pytest.mark.parametrize(
+    ("asked", "allowed_s", "status"), [("0.05", 33, 504), ("900", 0.05, 504), ("20", 33, 200), ("900", 33, 200)]
+)
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_a_client_may_shorten_the_time_of_its_request_but_not_lengthen_it(
+    serve_service, kind, asked, allowed_s, status
+):
+    svc = Service("asked")
+    release = threading.Event()
+
+    async def wait(_):
+        if status == 504:
+            await asyncio.Event().wait()
+        return [round(call_deadline.get() - time.monotonic())]
+
+    def wait_in_thread(_):
+        if status == 504:
+            release.wait(20)
+        return [round(call_deadline.get() - time.monotonic())]
+
+    svc.api(input=JSON(), output=JSON(), name="wait")(wait if kind == "async" else wait_in_thread)
+    site = await serve_service(svc, timeout_s=allowed_s)
+    started = time.monotonic()
+    answer = await site.ask("/wait", b"1", headers={"x-request-timeout": asked})
+    took_s = time.monotonic() - started
+    release.set()
+    assert answer.status == status
+    if status == 200:
+        assert answer.json == [min(float(asked), allowed_s)]
+    else:
+        assert answer.json["detail"] == "The answer was not ready within 0.05 s."
+        assert 0.05 <= took_s < 2.0
+
+
+async def test_a_timeout_that_is_none_is_a_400_that_names_the_header(serve_service, service):
+    site = await serve_service(service)
+    answer = await site.ask("/v1/double", b"[[1]]", headers={"x-request-timeout": "50ms"})
+    assert (answer.status, answer.json["field"]) == (400, "X-Request-Timeout")
+    assert "'50ms'" in answer.json["detail"]
+    assert answer.json["expected"] == "seconds above 0, such as 2 or 0.05"
+
+
+async def test_a_body_that_comes_later_than_the_client_allows_is_a_408(serve_service, service):
+    site = await serve_service(service)
+    raw = await site.send_raw(
+        b"POST /v1/double HTTP/1.1\r\nhost: localhost\r\nx-request-timeout: 0.05\r\ncontent-length: 9\r\n\r\n"
+    )
+    assert raw.startswith(b"HTTP/1.1 408")
+    assert b"within 0.05 s" in raw
+
+
+class Slow(Text):
+    """Takes longer to read a body than its request has."""
+
+    def decode(self, body, content_type):
+        time.sleep(0.1)
+        return super().decode(body, content_type)
+
+
+async def test_a_function_is_not_called_when_the_time_is_over(serve_service):
+    svc = Service("busy")
+    calls = []
+
+    @svc.api(input=Slow(), output=Text())
+    async def note(text):
+        calls.append(text)
+        return text
+
+    site = await serve_service(svc)
+    for seconds, status in (("0.05", 504), ("30", 200)):
+        answer = await site.ask("/note", b"x", content_type="text/plain", headers={"x-request-timeout": seconds})
+        assert answer.status == status
+    assert calls == ["x"]
+
+
 async def test_threads_that_timed_out_stay_counted_and_readiness_says_so(serve_service):
     svc = Service("stuck")
     release = threading.Event()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jubako.errors import BadInput, PayloadTooLarge
-from jubako.server.limits import ClientLeft, HostCheck, is_loopback, read_body
+from jubako.server.limits import ClientLeft, HostCheck, is_loopback, read_body, read_timeout
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,57 @@ from jubako.server.limits import ClientLeft, HostCheck, is_loopback, read_body
 )
 def test_the_bound_address_decides_which_hosts_are_answered(bound, allowed, host, is_allowed):
     assert HostCheck(bound, allowed).allows(host) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed", "origin", "is_allowed"),
+    [
+        ("127.0.0.1", (), None, True),
+        ("127.0.0.1", (), b"http://localhost:3000", True),
+        ("127.0.0.1", (), b"http://127.0.0.1:8888", True),
+        ("127.0.0.1", (), b"https://evil.example", False),
+        ("127.0.0.1", (), b"https://evil.example:3000", False),
+        ("127.0.0.1", (), b"http://localhost.evil.example", False),
+        ("127.0.0.1", (), b"http://localhost:80@evil.example", False),
+        ("127.0.0.1", (), b"evil://localhost", False),
+        ("127.0.0.1", (), b"null", False),
+        ("127.0.0.1", (), b"", False),
+        ("127.0.0.1", (), b"http://", False),
+        ("127.0.0.1", ("model.example",), b"https://model.example", True),
+        ("127.0.0.1", ("*",), b"https://evil.example", True),
+        ("0.0.0.0", (), b"https://anything.example", True),
+        ("0.0.0.0", ("model.example",), b"https://other.example", False),
+    ],
+)
+def test_pages_of_other_servers_send_nothing_where_the_host_is_checked(bound, allowed, origin, is_allowed):
+    assert HostCheck(bound, allowed).allows_origin(origin) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("origins", "is_allowed"),
+    [(("https://a.example",), True), (("*",), True), (("http://a.example", "https://a.example:444"), False)],
+)
+def test_origins_that_may_read_answers_may_send_too(origins, is_allowed):
+    assert HostCheck("127.0.0.1", (), origins).allows_origin(b"https://a.example") is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(b"2", 2.0), (b"0.05", 0.05), (b"007", 7.0), (b"999999999.999999999", 999999999.999999999)]
+)
+def test_a_timeout_is_a_plain_decimal_number(value, seconds):
+    assert read_timeout(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"0", b"0.0", b"-1", b"+1", b"1e3", b"nan", b"inf", b"1_0", b" 1", b"1 ", b"1s", b"50m", b".5", b"1.", b"1,5"]
+    + [b"1, 2", b"9" * 10, b"0." + b"1" * 10, b"9" * 5000, "٣".encode(), b"\xb2"],
+)
+def test_any_other_timeout_is_refused_and_the_header_named(value):
+    with pytest.raises(BadInput, match="The header X-Request-Timeout is ") as raised:
+        read_timeout(value)
+    assert raised.value.field == "X-Request-Timeout"
+    assert len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,8 @@ class Application:
             app = ApiKeys(app, settings.api_keys)
         if settings.cors.enabled:
             app = Cors(app, settings.cors)
-        hosts = HostCheck(settings.host, settings.allowed_hosts)
+        origins = settings.cors.access_control_allow_origin if settings.cors.enabled else ()
+        hosts = HostCheck(settings.host, settings.allowed_hosts, origins)
         return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished))
 
     def _open_backend(self, name: str | None) -> Backend:

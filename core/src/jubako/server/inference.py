@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from typing import Any
 
 import attrs
 
 from jubako.contracts.descriptor import EncodedBody
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
-from jubako.errors import InternalServerError
+from jubako.errors import DeadlineExceeded, InternalServerError
 from jubako.runners import call_deadline
 from jubako.server.exchange import CLIENT_LEFT, SCOPE_KEY, Exchange
-from jubako.server.limits import ClientLeft, read_body
+from jubako.server.limits import ClientLeft, read_body, read_timeout
 from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
 from jubako.server.request_watch import RequestWatch
 from jubako.server.thread_pool import ThreadPool
@@ -111,20 +112,25 @@ class InferenceRoute:
 
     async def _compute(self, exchange: Exchange, receive: ASGIReceive) -> EncodedBody:
         settings = self._workplace.settings
-        deadline_s = exchange.started_s + settings.timeout_s
+        timeout_s = settings.timeout_s
+        asked = exchange.headers.get(b"x-request-timeout")
+        if asked is not None:
+            timeout_s = min(timeout_s, read_timeout(asked))
+        deadline_s = exchange.started_s + timeout_s
+        body_timeout_s = min(settings.body_timeout_s, timeout_s)
         has_body = False
-        watched = self._workplace.watch.add(exchange.started_s + min(settings.body_timeout_s, settings.timeout_s))
+        watched = self._workplace.watch.add(exchange.started_s + body_timeout_s, exchange.started_s)
         try:
             body = await read_body(receive, exchange.headers, settings.max_body_bytes, settings.max_body_chunks)
             has_body = True
             watched.watch_client(receive, deadline_s)
             call_deadline.set(deadline_s)
-            return await self._call(exchange, body)
+            return await self._call(exchange, body, deadline_s)
         except asyncio.CancelledError as error:
             if watched.verdict == "left":
                 raise ClientLeft from None
             if watched.verdict == "late":
-                raise _Refused(_late(settings, has_body=has_body)) from None
+                raise _Refused(_late(timeout_s) if has_body else _no_body(body_timeout_s)) from None
             if not watched.task.cancelling():
                 # Nobody cancelled the request: the function awaited something that was cancelled.
                 raise InternalServerError("The API's function raised CancelledError.") from error
@@ -134,8 +140,11 @@ class InferenceRoute:
         finally:
             self._workplace.watch.remove(watched)
 
-    async def _call(self, exchange: Exchange, body: bytes) -> EncodedBody:
+    async def _call(self, exchange: Exchange, body: bytes, deadline_s: float) -> EncodedBody:
         value = await self._decode(body, exchange.headers.get(b"content-type", b"").decode("latin-1"))
+        if time.monotonic() >= deadline_s:
+            # The watch has had no turn yet: the loop was busy, perhaps with this very body.
+            raise DeadlineExceeded("the request's time was over before its API was called.")
         accept = exchange.headers.get(b"accept", b"").decode("latin-1")
         if self._is_async:
             return self._encode(await self._api.func(value), accept)
@@ -172,14 +181,14 @@ class _Refused(Exception):
         self.problem = problem
 
 
-def _late(settings: ServerSettings, *, has_body: bool) -> Problem:
-    if has_body:
-        return Problem(504, "deadline-exceeded", f"The answer was not ready within {settings.timeout_s:g} s.")
+def _late(timeout_s: float) -> Problem:
+    return Problem(504, "deadline-exceeded", f"The answer was not ready within {timeout_s:g} s.")
+
+
+def _no_body(timeout_s: float) -> Problem:
     # The rest of the body may still come: what follows on the connection could not be told from a new request.
     return problem_of_status(
-        408,
-        f"The body did not arrive within {settings.body_timeout_s:g} s.",
-        headers=((b"connection", b"close"),),
+        408, f"The body did not arrive within {timeout_s:g} s.", headers=((b"connection", b"close"),)
     )
 
 

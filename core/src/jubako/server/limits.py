@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 
 from jubako.contracts.http_server import ASGIReceive
@@ -10,6 +11,7 @@ from jubako.errors import BadInput, PayloadTooLarge, UnsupportedMediaType
 from jubako.server.problems import Problem, problem_of_status
 from jubako.settings import ServerSettings
 
+_SECONDS = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -18,23 +20,27 @@ class ClientLeft(Exception):
 
 
 class HostCheck:
-    """Refuses requests for names that are not ours, so that a web page cannot reach a local server (DNS rebinding).
+    """Refuses requests for names that are not ours, and those that pages of other names send.
 
-    Names are compared without port and case. On a loopback address the loopback's names and the bound one are allowed;
-    on other addresses every name is, unless names are given.
+    Otherwise a web page could reach a local server through its visitor's browser: under a name of its own that it lets
+    point here (DNS rebinding), or by sending what it may not read the answer of. Names are compared without port and
+    case. On a loopback address the loopback's names and the bound one are allowed; on other addresses every name is,
+    unless names are given.
 
     Args:
         bound_host: the address or name the server is bound to.
         allowed: further names; `*` allows every one.
+        origins: further origins of pages, such as `https://example.org`; `*` allows every one.
     """
 
-    def __init__(self, bound_host: str, allowed: Iterable[str] = ()) -> None:
+    def __init__(self, bound_host: str, allowed: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         names = {name.lower() for name in allowed}
         if is_loopback(bound_host):
             names.update(_LOOPBACK_NAMES)
         self.is_on = bool(names) and "*" not in names
         names.add(f"[{bound_host}]" if ":" in bound_host else bound_host.lower())
         self._names = frozenset(name.encode("latin-1", "replace") for name in names)
+        self._origins = frozenset(origin.encode("latin-1", "replace") for origin in origins)
 
     def allows(self, host: bytes | None) -> bool:
         """True for an allowed name; also without a Host header, which HTTP/1.0 allows and no browser leaves out."""
@@ -42,6 +48,16 @@ class HostCheck:
             return True
         name, _, port = host.rpartition(b":")
         return (name if name and port.isdigit() else host).lower() in self._names
+
+    def allows_origin(self, origin: bytes | None) -> bool:
+        """True for pages of an allowed name or origin; also without an Origin header, for then it was no page's script.
+
+        Pages without an origin (`null`: local files, sandboxed frames) are strangers.
+        """
+        if not self.is_on or origin is None or origin in self._origins or b"*" in self._origins:
+            return True
+        scheme, _, authority = origin.partition(b"://")
+        return scheme in (b"http", b"https") and self.allows(authority)
 
 
 def is_loopback(host: str) -> bool:
@@ -69,9 +85,17 @@ def refusal(headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
     if b"transfer-encoding" in headers and b"content-length" in headers:
         detail = "The request has both Content-Length and Transfer-Encoding. Do: send one of them."
         return problem_of_status(400, detail, headers=((b"connection", b"close"),))
-    if hosts.is_on and not hosts.allows(headers.get(b"host")):
-        detail = "The Host header names another server. Do: add the name to server.allowed_hosts if it is meant."
-        return problem_of_status(421, detail)
+    if hosts.is_on:
+        if not hosts.allows(headers.get(b"host")):
+            detail = "The Host header names another server. Do: add the name to server.allowed_hosts if it is meant."
+            return problem_of_status(421, detail)
+        if not hosts.allows_origin(headers.get(b"origin")):
+            detail = (
+                "The Origin header is that of another server's page. Do: if it is meant, add its name to "
+                "server.allowed_hosts, or the origin to server.cors.access_control_allow_origin so that the page may "
+                "read answers too."
+            )
+            return problem_of_status(403, detail)
     return None
 
 
@@ -118,6 +142,23 @@ async def read_body(receive: ASGIReceive, headers: Mapping[bytes, bytes], max_by
         if not message.get("more_body", False):
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         message = await receive()
+
+
+def read_timeout(value: bytes) -> float:
+    """Read the header X-Request-Timeout: seconds, such as `2` or `0.05`.
+
+    Raises:
+        BadInput: it is not a decimal number above 0 of at most nine digits before and after the point.
+    """
+    # float() would take signs, exponents, underscores, `nan`, `inf` and any number of digits.
+    seconds = float(value) if _SECONDS.fullmatch(value) else 0.0
+    if not seconds:
+        raise BadInput(
+            f"The header X-Request-Timeout is {value[:40].decode('latin-1')!r}.",
+            field="X-Request-Timeout",
+            expected="seconds above 0, such as 2 or 0.05",
+        )
+    return seconds
 
 
 def _declared_bytes(value: bytes) -> int:

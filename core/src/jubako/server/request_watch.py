@@ -12,8 +12,11 @@ from typing import Any, Literal
 
 from jubako.contracts.http_server import ASGIReceive
 
-# How late a request may be ended. Also the age from which a client is watched: most answers are faster.
+# How often is looked for clients that left. Also the age from which one is watched: most answers are faster.
 _SWEEP_S = 0.05
+
+# How late a request may be ended, so that thousands of different deadlines are not a look at all requests each.
+_SHORTEST_WAIT_S = 0.005
 
 Verdict = Literal["", "late", "left"]
 
@@ -52,21 +55,32 @@ class Watched:
 
 
 class RequestWatch:
-    """Looks every 50 ms at the requests in flight."""
+    """Looks at the requests in flight when one is late, and every 50 ms."""
 
     def __init__(self) -> None:
         self._in_flight: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # When the timer fires, on the clock of `time.monotonic()`.
+        self._sweep_at_s = 0.0
 
-    def add(self, deadline_s: float) -> Watched:
-        """Watch the request that the current task answers, until `remove`."""
+    def add(self, deadline_s: float, now_s: float) -> Watched:
+        """Watch the request that the current task answers, until `remove`.
+
+        Args:
+            deadline_s: when it is late, on the clock of `time.monotonic()`; it may be put off later, but not drawn
+                nearer.
+            now_s: the time on that clock, or a moment ago.
+        """
         task = asyncio.current_task()
         if task is None:  # never under asyncio; tells the type checker
             raise RuntimeError("a request is answered outside a task")
         watched = Watched(task, deadline_s)
         self._in_flight.add(watched)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+            self._sweep_by(min(deadline_s, now_s + _SWEEP_S), now_s)
+        elif deadline_s < self._sweep_at_s:
+            self._timer.cancel()
+            self._sweep_by(deadline_s, now_s)
         return watched
 
     def remove(self, watched: Watched) -> None:
@@ -80,14 +94,23 @@ class RequestWatch:
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         now_s = time.monotonic()
+        next_s = now_s + _SWEEP_S
         for watched in self._in_flight:
             if now_s >= watched.deadline_s:
                 watched.end("late")
-            elif watched.receive is not None and watched.watcher is None:
+                continue
+            next_s = min(next_s, watched.deadline_s)
+            if watched.receive is not None and watched.watcher is None:
                 if watched.is_old:
                     watched.watcher = loop.create_task(_wait_for_disconnect(watched, watched.receive))
                 watched.is_old = True
-        self._timer = loop.call_later(_SWEEP_S, self._sweep) if self._in_flight else None
+        self._timer = None
+        if self._in_flight:
+            self._sweep_by(next_s, now_s)
+
+    def _sweep_by(self, sweep_at_s: float, now_s: float) -> None:
+        self._sweep_at_s = sweep_at_s
+        self._timer = asyncio.get_running_loop().call_later(max(_SHORTEST_WAIT_S, sweep_at_s - now_s), self._sweep)
 
 
 async def _wait_for_disconnect(watched: Watched, receive: ASGIReceive) -> None:
