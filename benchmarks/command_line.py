@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import signal
 import sys
@@ -63,7 +64,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="a first impression: 1,64 connections, 2 seconds, one round; kept in the cache",
     )
-    add("--name", help="of the files with the results, after the date")
+    add("--name", type=_file_name, help="of the files with the results, after the date")
     add("--output", type=Path, metavar="DIR", help="folder for the results; benchmarks/results if not given")
     add("--cache", type=Path, default=CACHE, metavar="DIR", help="for environments; .benchmarks if not given")
     add("--renew", action="store_true", help="make the environments anew, with today's newest releases")
@@ -138,6 +139,12 @@ def _workloads(text: str) -> tuple[Workload, ...]:
 
 def _connections(text: str) -> tuple[int, ...]:
     return tuple(sorted({_positive(word) for word in _split(text)}))
+
+
+def _file_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file; use letters, digits, dots and dashes")
+    return text
 
 
 def _positive(text: str) -> int:

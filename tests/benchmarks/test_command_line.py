@@ -33,6 +33,7 @@ def test_lists_are_separated_by_commas():
         (["--workloads", "W1,W9"], "no workload is named 'W9'; choose of W1, W2"),
         (["--connections", "0"], "'0' is not a whole number from 1"),
         (["--seconds", "0.5"], "'0.5' is not a whole number from 1"),
+        (["--name", "../best"], "'../best' is no name of a file"),
     ],
 )
 def test_wrong_options_are_refused_with_a_reason(capsys, words, reason):
