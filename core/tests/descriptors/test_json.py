@@ -53,8 +53,40 @@ def test_what_python_cannot_read_as_json_is_refused(body):
             JSON().decode(body, MEDIA_TYPE)
 
 
-def test_of_equal_keys_the_last_one_counts():
-    assert JSON().decode(b'{"a": 1, "a": 2}', "") == {"a": 2}
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"a": 1, "a": 2}', "the name 'a'"),
+        (b'{"a": 1, "\\u0061": 2}', "the name 'a'"),
+        (b'[[{"x": {"b": ":", "b": ":"}}]]', "the name 'b'"),
+        (b'{"": {}, "": {}}', "the name ''"),
+        (b'{"a":' * 1000 + b'{"b":1,"b":2}' + b"}" * 1000, "a name"),
+    ],
+)
+def test_a_name_that_stands_twice_in_one_object_is_refused(body, named):
+    with pytest.raises(BadInput, match=f"{named} stands twice in one object"):
+        JSON().decode(body, "")
+
+
+# Texts full of what tells names from other texts.
+TRICKY = st.text(st.sampled_from('":\\{}[], \n\u0439a'), max_size=8)
+TRICKY_VALUES = st.recursive(
+    st.none() | TRICKY, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TRICKY, inner, max_size=4)
+)
+
+
+@given(TRICKY_VALUES, st.sampled_from([(",", ":"), (" ,\n", "\t : ")]), st.booleans())
+def test_names_that_differ_are_never_taken_for_equal(value, separators, escapes):
+    body = json.dumps(value, separators=separators, ensure_ascii=escapes).encode()
+    assert JSON().decode(body, "") == value
+
+
+@given(TRICKY, TRICKY_VALUES, st.lists(TRICKY_VALUES, max_size=2))
+def test_equal_names_are_found_wherever_they_stand(name, value, before):
+    pair = f"{json.dumps(name)}:{json.dumps(value)}"
+    body = f"{json.dumps(before)[:-1]}{',' if before else ''}{{{pair},{pair}}}]".encode()
+    with pytest.raises(BadInput, match="stands twice"):
+        JSON().decode(body, "")
 
 
 def test_a_refusal_names_line_and_column():

