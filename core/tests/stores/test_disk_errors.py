@@ -48,9 +48,9 @@ def test_an_error_at_any_sync_publishes_nothing_and_leaves_nothing(disk, tmp_pat
     old = save(store, "old")
     disk.calls = 0
     save(store, "counted")
-    store.delete(Tag("iris", "counted"))
-    syncs = disk.calls - 1  # the last was the delete's
+    syncs = disk.calls
     assert syncs >= 8
+    store.delete(Tag("iris", "counted"))
     for number in range(syncs):
         disk.calls, disk.fails_at = 0, number
         with pytest.raises(StoreError, match=rf"(?s)iris:new was not saved.*{os.strerror(disk.code)}"):
@@ -64,3 +64,22 @@ def test_an_error_at_any_sync_publishes_nothing_and_leaves_nothing(disk, tmp_pat
     disk.fails_at = None
     newest = save(store, "new")
     assert store.resolve(Tag("iris")) == newest
+
+
+def test_an_error_at_any_sync_of_a_delete_leaves_the_version_where_it_was(disk, tmp_path):
+    store = LocalStore(tmp_path, StoreKind.MODELS)
+    old = save(store, "old")
+    disk.calls = 0
+    store.delete(save(store, "counted"))
+    save(store, "new")
+    saves = disk.calls
+    store.delete(Tag("iris", "new"))
+    syncs, new = disk.calls - saves, save(store, "new")
+    assert syncs >= 2
+    for number in range(syncs):
+        disk.calls, disk.fails_at = 0, number
+        with pytest.raises(StoreError, match=rf"(?s)iris:new cannot be deleted.*{os.strerror(disk.code)}"):
+            store.delete(new)
+        assert store.list() == [new, old]
+        assert store.resolve(Tag("iris")) == new
+        assert [path.name for path in (tmp_path / "models").iterdir()] == ["iris"]

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import stat
+import sys
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import AlreadyExists, InvalidArgument, NotFound, StoreError
+from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch, NotFound, StoreError
 from jubako.stores.local import LocalStore, open_store
+from jubako.stores.sequence import Facts, Record
 from jubako.testing.store_tests import StoreTests, write_version
 from jubako.values.tag import Tag
 
@@ -84,20 +86,78 @@ def test_without_records_the_latest_is_the_one_created_last_until_something_is_s
     assert store.resolve(Tag("iris")) == saved
 
 
+def write_record(store, number, version, **changes):
+    """As a writer leaves it who took that number, lost the race for the version, and was killed at once."""
+    facts = Facts("saved", "0" * 64, f".draft-0-1-1-{number:016x}")
+    path = store.home / ".store/models/iris" / f"{number:012d}-{number:016x}-{version}"
+    record = Record(number, version, path)
+    path.write_bytes(record.encode(attrs.evolve(facts, **changes)))
+    return record
+
+
 def test_a_record_of_another_publication_does_not_count(store, tmp_path):
     first, second = save(store, "iris:a"), save(store, "iris:b")
-    records = tmp_path / ".store/models/iris"
-    # As a writer of iris:a leaves it who took the number 9, lost the race, and was killed at once.
-    (record,) = records.glob("000000000001-*-a")
-    other = json.loads(record.read_text()) | {"manifest_sha256": "0" * 64}
-    (records / "000000000009-0123456789abcdef-a").write_text(json.dumps(other))
+    write_record(store, 9, "a")
     assert store.resolve(Tag("iris")) == second
-    (records / "000000000010-0123456789abcdef-a").write_text("{")
-    assert store.resolve(Tag("iris")) == second
+    assert store.origin(first) == "saved"
+    store.verify_manifest(first)
     save(store, "iris:c")
-    left = sorted((path.name[:12], path.name[30:]) for path in records.iterdir())
+    left = sorted((path.name[:12], path.name[30:]) for path in (tmp_path / ".store/models/iris").iterdir())
     assert left == [("000000000001", "a"), ("000000000002", "b"), ("000000000003", "c")]
     assert store.origin(first) == "saved"
+
+
+def test_a_damaged_record_is_named_and_no_older_version_becomes_the_latest(store, tmp_path):
+    first, second = save(store, "iris:a"), save(store, "iris:b")
+    (record,) = (tmp_path / ".store/models/iris").glob("*-b")
+    content = record.read_bytes()
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1
+        record.write_bytes(damaged)
+        for use in (lambda: store.resolve(Tag("iris")), lambda: store.verify_manifest(second)):
+            with pytest.raises(StoreError, match=rf"{record} is damaged\.\n.*\nDo: remove it"):
+                use()
+    assert store.list() == [first, second]
+    assert store.origin(second) == ""
+    store.verify_manifest(first)
+    record.write_bytes(b"{}")
+    third = save(store, "iris:c")
+    assert store.resolve(Tag("iris")) == third
+    assert record.exists(), "what is damaged is not swept away unseen"
+    record.unlink()
+    store.delete(third)
+    assert store.resolve(Tag("iris")) == first
+
+
+def test_a_renamed_record_is_damaged(store, tmp_path):
+    for version in ("a", "b"):
+        save(store, f"iris:{version}")
+    (record,) = (tmp_path / ".store/models/iris").glob("*-a")
+    record.rename(record.with_name(record.name.replace("000000000001", "000000000003")))
+    with pytest.raises(StoreError, match="is damaged"):
+        store.resolve(Tag("iris"))
+
+
+def test_a_changed_manifest_is_named_and_no_older_version_becomes_the_latest(store):
+    first, second = save(store, "iris:a"), save(store, "iris:b")
+    manifest = store.open(second) / "model.yaml"
+    manifest.chmod(0o600)
+    manifest.write_text(manifest.read_text() + "# harmless\n")
+    for use in (lambda: store.resolve(Tag("iris")), lambda: store.verify_manifest(second)):
+        with pytest.raises(ModelDigestMismatch, match=r"b/model\.yaml is damaged, or was changed\.\nIts SHA-256 is"):
+            use()
+    store.verify_manifest(first)
+    assert store.resolve(second) == second
+    shutil.rmtree(store.home / ".store")
+    store.verify_manifest(second)  # nothing is known of it any more
+
+
+def test_a_version_that_is_gone_has_no_manifest_to_verify(store):
+    tag = save(store, "iris:a")
+    (store.open(tag) / "model.yaml").unlink()
+    store.verify_manifest(tag)
+    store.verify_manifest(Tag("iris", "b"))
 
 
 def test_a_home_can_be_copied_with_its_order(store, tmp_path):
@@ -170,13 +230,15 @@ def test_a_read_only_home_is_read_and_a_save_says_why(store):
 
 
 @contextlib.contextmanager
-def a_home_that_others_own(home):
-    """Take away the right to write, also from root: it acts as nobody meanwhile."""
+def a_home_that_others_own(home, closed=None):
+    """Take away the right to write, and in one folder to read, also from root: it acts as nobody meanwhile."""
     folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
     opened = [home, *home.parents[:4]]
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in {*folders, *opened} if path.owner() != "nobody"}
     for folder, mode in modes.items():
         folder.chmod(0o555 if folder in folders else mode | 0o055)
+    if closed is not None:
+        (home / closed).chmod(0)
     is_root = os.geteuid() == 0
     try:
         if is_root:
@@ -195,6 +257,26 @@ def test_a_local_store_is_opened_by_path_and_by_url(form, store, tmp_path):
     opened = open_store(form.format(tmp_path.as_posix()), StoreKind.MODELS)
     assert opened.list() == [tag]
     assert opened.url == tmp_path.as_uri()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize("name", ["with space", "größe %20#?", os.fsdecode(b"not utf-8 \xff")])
+def test_a_home_of_any_name_is_opened_by_its_url(name, tmp_path):
+    store = LocalStore(tmp_path / name, StoreKind.MODELS)
+    tag = save(store, "iris:v1")
+    assert open_store(store.url, StoreKind.MODELS).home == store.home
+    assert open_store(store.url, StoreKind.MODELS).list() == [tag]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of folders are POSIX's")
+@pytest.mark.parametrize("closed", ["models", "models/iris", ".store/models/iris"])
+def test_a_folder_that_may_not_be_read_is_named(closed, store):
+    save(store, "iris:v1")
+    with (
+        a_home_that_others_own(store.home, closed),
+        pytest.raises(StoreError, match=r"(?s)cannot be read.*Permission denied.*set JUBAKO_HOME"),
+    ):
+        store.resolve(Tag("iris"))
 
 
 @pytest.mark.parametrize("url", ["file://other/home", "file:///home?x=1", "s3://bucket"])

@@ -92,6 +92,16 @@ class Store(ABC):
             NotFound: there is no such version.
         """
 
+    def verify_manifest(self, tag: Tag) -> None:
+        """Check that the manifest of an exact version is the one that was published, as far as the store knows that.
+
+        Loading a version calls it: the manifest vouches for all other files, and nothing in it for itself.
+
+        Raises:
+            ModelDigestMismatch: it is another; names the file.
+            StoreError: what the store knows of it cannot be read.
+        """
+
     def origin(self, tag: Tag) -> str:
         """Where an exact version came from: what was given to `draft`; empty if the store does not know."""
         return ""

@@ -69,13 +69,18 @@ def verify_sizes(folder: Path, files: Iterable[FileEntry], leave_out: Collection
         found = set(iterate_files(folder)) - set(leave_out)
     except InvalidArgument as error:
         raise ModelDigestMismatch(error.message, why=error.why, do=_REMEDY) from error
+    except OSError as error:
+        raise _unreadable(Path(error.filename or folder), error) from error
     for path in sorted(found ^ set(expected)):
         why = "The manifest lists it." if path in expected else "The manifest does not list it."
         raise ModelDigestMismatch(
             f"{folder / path} {'is missing' if path in expected else 'does not belong there'}.", why=why, do=_REMEDY
         )
     for path, size_bytes in expected.items():
-        size = (folder / path).lstat().st_size
+        try:
+            size = (folder / path).lstat().st_size
+        except OSError as error:
+            raise _unreadable(folder / path, error) from error
         if size != size_bytes:
             raise ModelDigestMismatch(
                 f"{folder / path} has {size:,} bytes.", why=f"Its manifest says {size_bytes:,}.", do=_REMEDY
@@ -94,7 +99,7 @@ def verify_files(folder: Path, files: Iterable[FileEntry]) -> None:
             status = path.lstat()
             digest = _digest_as_it_is(path, *_identity(status)) if stat.S_ISREG(status.st_mode) else "none: no file"
         except OSError as error:
-            raise ModelDigestMismatch(f"{path} cannot be read.", why=f"{error.strerror}.", do=_REMEDY) from error
+            raise _unreadable(path, error) from error
         if digest != entry.sha256:
             raise ModelDigestMismatch(
                 f"{path} is damaged, or was changed.",
@@ -107,6 +112,10 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file in 64 hexadecimal digits; reads it whole, in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> ModelDigestMismatch:
+    return ModelDigestMismatch(f"{path} cannot be read.", why=f"{error.strerror}.", do=_REMEDY)
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

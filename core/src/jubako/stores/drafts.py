@@ -31,7 +31,7 @@ class Draft:
     """A new draft of this process; `close` removes it, whatever is left of it.
 
     Args:
-        root: the folder of all versions; created if it is missing.
+        root: the folder of all versions.
 
     Attributes:
         path: the draft.
@@ -39,7 +39,6 @@ class Draft:
     """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
         self.path = root / f".draft-{_machine()}-{os.getpid()}-{_start_time(os.getpid())}-{secrets.token_hex(8)}"
         self.content = self.path / "content"
         self.path.mkdir()
@@ -55,7 +54,8 @@ class Draft:
         """Remove the draft; content that was moved to its place is not in it any more."""
         remove_tree(self.path)
         if self._lock is not None:
-            os.close(self._lock)
+            with contextlib.suppress(OSError):  # closed all the same
+                os.close(self._lock)
             self._lock = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 from jubako.stores.digests import iterate_files
 
@@ -19,7 +20,7 @@ def seal(folder: Path) -> None:
     for path in map(folder.joinpath, iterate_files(folder)):
         _sync(path)
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222 | stat.S_IRUSR)
-    for inner, _, _ in os.walk(folder, topdown=False):
+    for inner, _, _ in os.walk(folder, topdown=False, onerror=_raise):
         # Renaming and deleting the version later need its folders writable.
         Path(inner).chmod(stat.S_IMODE(Path(inner).stat().st_mode) | stat.S_IRWXU)
         sync_folder(Path(inner))
@@ -33,10 +34,34 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it that are missing; what was created is on the disk when this returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folders(folder: Path, top: Path) -> None:
+    """Write the entries of a folder to the disk, and of every folder above it up to `top`.
+
+    All of them each time: another process may have created one just now, and not have come to syncing it.
+    """
+    for each in (folder, *folder.parents):
+        sync_folder(each)
+        if each == top:
+            return
+
+
 def sync_folder(folder: Path) -> None:
     """Write a folder's entries to the disk; nothing where folders cannot be opened (Windows)."""
     if os.name == "posix":
         _sync(folder)
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def _sync(path: Path) -> None:

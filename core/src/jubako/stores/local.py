@@ -14,15 +14,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import AlreadyExists, InvalidArgument, InvalidManifest, NotFound, StoreError
+from jubako.errors import AlreadyExists, InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound, StoreError
 from jubako.stores.digests import sha256_of
 from jubako.stores.drafts import Draft, move_to_trash, remove_tree, sweep
-from jubako.stores.durability import seal, sync_folder
+from jubako.stores.durability import make_folder, seal, sync_folders
+from jubako.stores.failures import store_failure
 from jubako.stores.manifests import read_info
 from jubako.stores.near import describe_near
+from jubako.stores.places import path_of_url
 from jubako.stores.sequence import Facts, Sequence
 from jubako.values.bento import BentoInfo
 from jubako.values.model import ModelInfo
@@ -43,7 +44,7 @@ def open_store(url: str, kind: StoreKind) -> LocalStore:
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise InvalidArgument(f"{url!r} is no local store.", do="write file:///path/to/home, or the path alone")
-    return LocalStore(Path(url2pathname(parts.path)), kind)
+    return LocalStore(path_of_url(url), kind)
 
 
 class LocalStore(Store):
@@ -87,27 +88,41 @@ class LocalStore(Store):
 
     def origin(self, tag: Tag) -> str:
         """Where the version came from; empty if that was not recorded."""
-        for record in self._sequence.records(tag.name):
-            facts = record.read() if record.version == tag.version else None
-            if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
-                return facts.origin
+        digest = self._manifest_digest(tag)
+        with contextlib.suppress(StoreError), self._reading():
+            for facts in self._recorded(tag):
+                if facts.manifest_sha256 == digest:
+                    return facts.origin
         return ""
+
+    def verify_manifest(self, tag: Tag) -> None:
+        """Compare it with the digest that was recorded when the version was published; nothing if that is lost."""
+        for _ in range(_TRIES):
+            digest = self._manifest_digest(tag)
+            with self._reading():
+                recorded = [facts.manifest_sha256 for facts in self._recorded(tag)]
+            if digest is None or not recorded or digest in recorded:
+                return
+            if digest == self._manifest_digest(tag):  # and not deleted and saved again meanwhile
+                break
+        raise ModelDigestMismatch(
+            f"{self._place(tag) / self.kind.manifest_name} is damaged, or was changed.",
+            why=f"Its SHA-256 is {digest}; when {self.kind.noun} {tag} was published, it was {' or '.join(recorded)}.",
+            do=f"delete this version, and {self.kind.verb} or import it again",
+        )
 
     @contextlib.contextmanager
     def draft(self, tag: Tag, *, origin: str = "saved") -> Iterator[Path]:
         """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
         self._refuse_taken(tag)
-        try:
+        with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self._root}"):
             self._sweep(tag.name)
+            make_folder(self._root)
             draft = Draft(self._root)
-        except OSError as error:
-            raise self._failure(f"{self.kind.noun} {tag} cannot be saved in {self._root}", error) from error
         try:
             yield draft.content
-            try:
+            with store_failure(f"{self.kind.noun} {tag} was not saved in {self._root}"):
                 self._publish(draft, tag, origin)
-            except OSError as error:
-                raise self._failure(f"{self.kind.noun} {tag} was not saved in {self._root}", error) from error
         finally:
             draft.close()
 
@@ -115,16 +130,22 @@ class LocalStore(Store):
         """Rename the version away, which removes it at once, and then delete its files."""
         place = self._place(tag)
         self._refuse_link(tag)
-        if not place.is_dir():
+        with self._reading():
+            is_there = place.is_dir()
+        if not is_there:
             raise self._not_found(tag)
-        try:
-            trash = move_to_trash(place, self._root)
-            sync_folder(place.parent)
+        with store_failure(f"{self.kind.noun} {tag} cannot be deleted from {self._root}"):
+            try:
+                trash = move_to_trash(place, self._root)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise self._not_found(tag) from error
+            try:
+                sync_folders(place.parent, self._root)
+            except OSError:
+                trash.rename(place)
+                raise
+        with contextlib.suppress(OSError):  # a record without a version counts nothing
             self._sequence.forget(tag.name, place.name, _digest_or_none(trash / self.kind.manifest_name))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._not_found(tag) from error
-        except OSError as error:
-            raise self._failure(f"{self.kind.noun} {tag} cannot be deleted from {self._root}", error) from error
         with contextlib.suppress(OSError):  # it has other versions
             place.parent.rmdir()
         remove_tree(trash)
@@ -139,7 +160,8 @@ class LocalStore(Store):
         try:
             self._move_in(draft.content, tag)
         except BaseException:
-            record.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                record.path.unlink(missing_ok=True)
             raise
 
     def _move_in(self, content: Path, tag: Tag) -> None:
@@ -161,8 +183,7 @@ class LocalStore(Store):
             else:
                 break
         try:
-            sync_folder(place.parent)
-            sync_folder(self._root)
+            sync_folders(place.parent, self.home)
         except OSError:
             remove_tree(move_to_trash(place, self._root))
             raise
@@ -181,15 +202,22 @@ class LocalStore(Store):
         return version is None or info.creation_time > self._creation_time(Tag(name, version))
 
     def _latest(self, name: str) -> str | None:
-        for record in self._sequence.records(name):
-            tag = _tag_or_none(name, record.version)
-            if record.number and tag is not None and self._is_version(tag):
-                facts = record.read()
-                if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
-                    return record.version
+        with self._reading():
+            for record in self._sequence.records(name):
+                tag = _tag_or_none(name, record.version)
+                if record.number and tag is not None and self._is_version(tag):
+                    facts = record.read()
+                    if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
+                        return record.version
+                    # Of a writer that lost a race; or damage, which must not make an older version the latest.
+                    self.verify_manifest(tag)
         # Only versions that were imported behind the latest, or whose record is lost, are left.
         newest = max(self.list(name), key=lambda tag: (self._creation_time(tag), tag), default=None)
         return None if newest is None else newest.version
+
+    def _recorded(self, tag: Tag) -> builtins.list[Facts]:
+        records = [record for record in self._sequence.records(tag.name) if record.version == tag.version]
+        return [facts for facts in (record.read() for record in records) if facts is not None]
 
     def _creation_time(self, tag: Tag) -> datetime:
         try:
@@ -216,35 +244,35 @@ class LocalStore(Store):
 
     def _is_version(self, tag: Tag) -> bool:
         place = self._place(tag)
-        try:
+        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return (
                 stat.S_ISDIR(place.parent.lstat().st_mode)
                 and stat.S_ISDIR(place.lstat().st_mode)
                 and stat.S_ISREG((place / self.kind.manifest_name).lstat().st_mode)
             )
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise self._failure(f"{place} cannot be read", error) from error
+        return False
 
     def _refuse_link(self, tag: Tag) -> None:
-        for path in (self._place(tag).parent, self._place(tag)):
-            if path.is_symlink():
-                raise StoreError(
-                    f"{path} is a link.", why="The folders of names and versions are folders.", do="remove the link"
-                )
+        with self._reading():
+            links = [path for path in (self._place(tag).parent, self._place(tag)) if path.is_symlink()]
+        if links:
+            raise StoreError(
+                f"{links[0]} is a link.", why="The folders of names and versions are folders.", do="remove the link"
+            )
 
     def _refuse_taken(self, tag: Tag) -> None:
         self._refuse_link(tag)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if any(self._place(tag).iterdir()):
                 raise self._taken(tag)
 
     def _entries(self, folder: Path) -> builtins.list[str]:
-        try:
+        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return [path.name for path in folder.iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return []
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return store_failure(f"{self.url} cannot be read")
 
     def _taken(self, tag: Tag) -> AlreadyExists:
         return AlreadyExists(
@@ -259,14 +287,6 @@ class LocalStore(Store):
             why=describe_near(tag, self.list()),
             do=f"correct the tag, or {self.kind.verb} the {self.kind.noun} first",
         )
-
-    def _failure(self, what: str, error: OSError) -> StoreError:
-        remedy = "check the disk"
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = "make the folder writable for this user, or set JUBAKO_HOME to one that is"
-        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "make room, and save again"
-        return StoreError(f"{what}.", why=f"{error.strerror} ({error.filename}).", do=remedy)
 
 
 def _tag_or_none(name: str, version: str) -> Tag | None:

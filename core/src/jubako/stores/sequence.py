@@ -3,12 +3,13 @@
 One small file a version, `<number>-<draft>-<version>`, written before the version is published. A record counts only
 while a version with the very manifest it names is published, so that a crash between the two steps, at a save or at a
 delete, leaves nothing that is wrong. Records that are lost cost the order only: versions without one come before all
-others, by creation time.
+others, by creation time. A record that was damaged is found by a digest of its own, and never taken for a lost one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 from collections import Counter
@@ -18,7 +19,8 @@ from typing import Any
 
 import attrs
 
-from jubako.stores.durability import sync_folder, write_durably
+from jubako.errors import StoreError
+from jubako.stores.durability import make_folder, sync_folders, write_durably
 
 _RECORD = re.compile(r"(\d{12})-[0-9a-f]{16}-(.+)")
 _TRIES = 20
@@ -54,12 +56,32 @@ class Record:
     path: Path
 
     def read(self) -> Facts | None:
-        """Read what it says; None if it is gone or damaged."""
+        """Read what it says; None if it is gone.
+
+        Raises:
+            StoreError: it is damaged, that is, not what was written.
+            OSError: it cannot be read.
+        """
         try:
-            data: Any = json.loads(self.path.read_bytes())
-            return Facts(str(data["origin"]), str(data["manifest_sha256"]), str(data["draft"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            content = self.path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            data: Any = json.loads(content)
+            facts = Facts(str(data["origin"]), str(data["manifest_sha256"]), str(data["draft"]))
+            if content == self.encode(facts):
+                return facts
+        raise StoreError(
+            f"{self.path} is damaged.",
+            why="It holds in which order versions were saved, and what was published.",
+            do="remove it: its version then counts as older than those that have such a file",
+        )
+
+    def encode(self, facts: Facts) -> bytes:
+        """The content of the file: facts, and a digest over them and the file's name."""
+        fields = attrs.asdict(facts)
+        digest = hashlib.sha256("\n".join((self.path.name, *fields.values())).encode()).hexdigest()
+        return json.dumps({**fields, "sha256": digest}).encode()
 
 
 class Sequence:
@@ -89,7 +111,7 @@ class Sequence:
         record = Record(number, version, self._folder / name / f"{number:012d}-{facts.draft[-16:]}-{version}")
         aside = record.path.with_name(facts.draft)
         try:
-            _retrying(lambda: _put(record.path, aside, facts))
+            _retrying(lambda: self._put(record, aside, facts))
         except BaseException:
             aside.unlink(missing_ok=True)
             record.path.unlink(missing_ok=True)
@@ -105,8 +127,10 @@ class Sequence:
             manifest_sha256: the digest of the manifest it had; None if it had none.
         """
         for record in self._iterate(name):
-            facts = record.read() if record.version == version else None
-            if facts is not None and facts.manifest_sha256 == manifest_sha256:
+            if record.version != version:
+                continue
+            facts = _facts_or_none(record)
+            if facts is None or facts.manifest_sha256 == manifest_sha256:
                 record.path.unlink(missing_ok=True)
         self._remove_empty(name)
 
@@ -124,17 +148,27 @@ class Sequence:
         for record in records:
             if record.version in listed and copies[record.version] == 1:
                 continue
-            facts = record.read()
+            facts = _facts_or_none(record)
             if facts and (drafts / facts.draft).exists():
                 continue
             # Only now: a writer whose draft is gone has published, or never will.
-            if facts is None or digest_of(record.version) != facts.manifest_sha256:
+            digest = digest_of(record.version)
+            # A damaged record of a version that exists stays: to lose it could change which version is the latest.
+            if digest is None or (facts is not None and digest != facts.manifest_sha256):
                 record.path.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for path in (self._folder / name).glob(".draft-*"):
                 if not (drafts / path.name).exists():
                     path.unlink(missing_ok=True)
         self._remove_empty(name)
+
+    def _put(self, record: Record, aside: Path, facts: Facts) -> None:
+        make_folder(aside.parent)
+        # Written aside: a record has all of its content or does not exist.
+        write_durably(aside, record.encode(facts))
+        aside.replace(record.path)
+        # Up to the home: a record in a folder that is lost with the power is lost too.
+        sync_folders(aside.parent, self._folder.parent.parent)
 
     def _iterate(self, name: str) -> Iterator[Record]:
         try:
@@ -151,12 +185,11 @@ class Sequence:
             (self._folder / name).rmdir()
 
 
-def _put(path: Path, aside: Path, facts: Facts) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside: a record has all of its content or does not exist.
-    write_durably(aside, json.dumps(attrs.asdict(facts)).encode())
-    aside.replace(path)
-    sync_folder(path.parent)
+def _facts_or_none(record: Record) -> Facts | None:
+    try:
+        return record.read()
+    except StoreError:
+        return None
 
 
 def _retrying(write: Callable[[], None]) -> None:

@@ -8,12 +8,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from jubako.bentos.confined import open_below, resolve_link
 from jubako.bentos.ignoring import IGNORE_FILE_NAME, PackingRules
 from jubako.contracts.build_step import BuildDraft
 from jubako.errors import BuildError
+from jubako.stores.places import path_of_url
 from jubako.workspace import current_workspace
 
 
@@ -87,5 +87,5 @@ def _checked_name(path: str) -> str:
 def _store_folders() -> frozenset[Path]:
     """Folders of local stores: packing a store into what is being written to it would never end."""
     workspace = current_workspace()
-    urls = [urlsplit(store.url) for store in (workspace.model_store, workspace.bento_store)]
-    return frozenset(Path(url2pathname(url.path)).resolve() for url in urls if url.scheme == "file")
+    urls = [store.url for store in (workspace.model_store, workspace.bento_store)]
+    return frozenset(path_of_url(url).resolve() for url in urls if urlsplit(url).scheme == "file")
