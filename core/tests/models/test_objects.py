@@ -176,7 +176,8 @@ def test_code_that_was_not_declared_trusted_is_not_loaded_and_the_error_says_wha
             "saved into this store",
             model.digest,
             "can run any code",
-            f"JUBAKO_TRUST__DIGESTS={model.digest}",
+            f"if you trust whoever made it: jubako models trust {tag}; or, for one server, ",
+            f"jubako serve --trust {model.digest}, or the setting trust.digests",
         ):
             assert words in str(caught.value)
     trusting = attrs.evolve(workspace.settings, trust=TrustSettings(digests=[model.digest]))
@@ -198,7 +199,13 @@ def test_the_error_names_where_an_imported_model_came_from(workspace):
     with other.model_store.draft(tag, origin="https://example.org/models") as copied:
         for path in folder.iterdir():
             (copied / path.name).write_bytes(path.read_bytes())
-    with using_workspace(other), pytest.raises(ModelNotTrusted, match=r"it came from https://example\.org/models"):
+    with using_workspace(workspace), pytest.raises(ModelNotTrusted) as caught:
+        forget_trust(workspace)
+        load_object(tag, module="toy", _model_store=other.model_store)
+    # The command would look for it in another store.
+    assert "models trust" not in str(caught.value)
+    assert "jubako serve --trust sha256:" in str(caught.value)
+    with using_workspace(other), pytest.raises(ModelNotTrusted, match=r"it came from 'https://example\.org/models'"):
         load_object(tag, module="toy")
 
 

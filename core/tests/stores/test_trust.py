@@ -19,11 +19,11 @@ def test_nothing_is_trusted_at_first_and_asking_creates_nothing(tmp_path):
 
 
 def test_a_digest_is_trusted_from_then_on_by_every_process(tmp_path):
-    TrustStore(tmp_path / "home").trust(DIGEST, "iris:v1 saved")
+    assert TrustStore(tmp_path / "home").trust(DIGEST, "iris:v1 saved") is True
     again = TrustStore(tmp_path / "home")
     assert again.is_trusted(DIGEST)
     assert not again.is_trusted(OTHER)
-    again.trust(DIGEST, "again")
+    assert again.trust(DIGEST, "again") is False
     assert (tmp_path / "home/.store/trust").read_text() == f"{DIGEST} iris:v1 saved\n"
 
 
@@ -86,4 +86,22 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
     (tmp_path / ".store").mkdir()
     (tmp_path / ".store/trust").symlink_to(tmp_path / "planted")
     with pytest.raises(StoreError, match="cannot be read"):
+        TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="hard links and pipes are POSIX's")
+def test_another_file_linked_into_its_place_is_not_used(tmp_path):
+    (tmp_path / ".store").mkdir()
+    (tmp_path / "my-own.log").write_text(f"{DIGEST} is what somebody asked for\n")
+    (tmp_path / "my-own.log").chmod(0o600)
+    (tmp_path / ".store/trust").hardlink_to(tmp_path / "my-own.log")
+    with pytest.raises(StoreError, match=r"(?s)trust is not used.*no file of its own.*rm "):
+        TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="hard links and pipes are POSIX's")
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
+    (tmp_path / ".store").mkdir()
+    os.mkfifo(tmp_path / ".store/trust", 0o600)
+    with pytest.raises(StoreError, match="no file of its own"):
         TrustStore(tmp_path).is_trusted(DIGEST)

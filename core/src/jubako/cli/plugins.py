@@ -12,6 +12,7 @@ import click
 from jubako.cli._options import read_settings, settings_options
 from jubako.cli._plugin_views import plugin_data, plugin_page, plugins_table
 from jubako.cli._scaffold import KINDS, write_plugin
+from jubako.cli._stdout import stdout_for_the_answer
 from jubako.errors import NotFound
 from jubako.plugins import Composition, PluginReport, compose, explain_faults
 
@@ -45,7 +46,8 @@ def show(name: str | None, as_json: bool, config: Path | None, strict_plugins: b
     """Show all plugins, or NAME in full; this is what `jubako plugins` does."""
     settings = read_settings(config, strict_plugins)
     # Shown first and judged afterwards: who asks for strictness wants to see the plugin that broke it.
-    composition = compose(attrs.evolve(settings.plugins, strict=False))
+    with stdout_for_the_answer():
+        composition = compose(attrs.evolve(settings.plugins, strict=False))
     reports = composition.reports if name is None else _named(name, composition)
     width = shutil.get_terminal_size().columns
     if as_json:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
 import click
 
 from jubako._references import load_reference
 from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.errors import CommandError
+from jubako.settings import TrustSettings
 
 
 @click.command("serve")
@@ -28,6 +30,13 @@ from jubako.errors import CommandError
     "Process if not set, inline where the system cannot fork.",
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="API workers; 1 if not given.")
+@click.option(
+    "--trust",
+    "trusted",
+    metavar="DIGEST",
+    multiple=True,
+    help="Load the model of this digest (sha256:...) although it can run code; can be given several times.",
+)
 @click.option("--reload", is_flag=True, help="Start anew when a source file below the working directory changes.")
 @tls_options
 @settings_options
@@ -41,6 +50,7 @@ def command(
     working_dir: Path,
     backend: str | None,
     workers: int,
+    trusted: tuple[str, ...],
     reload: bool,
     config: Path | None,
     strict_plugins: bool | None,
@@ -55,6 +65,10 @@ def command(
     overrides = {"server.host": host, "server.port": port, "runners.backend": backend}
     overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
+    if trusted:
+        # Beside what is trusted already, not instead of it.
+        every = TrustSettings(digests=(*settings.trust.digests, *trusted))
+        settings = attrs.evolve(settings, trust=every)
 
     def announce(line: str) -> None:
         click.echo(line, err=True)

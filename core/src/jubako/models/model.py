@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import InvalidArgument, InvalidManifest
+from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch
 from jubako.models.trust import require_trust
 from jubako.serializers.cloudpickle import load_file
 from jubako.stores.digests import verify_files, verify_sizes
 from jubako.stores.manifests import read_model_info
 from jubako.stores.trust import TrustStore
+from jubako.values.manifest import FileEntry
 from jubako.values.model import ModelInfo
 from jubako.values.tag import Tag
 
@@ -50,15 +51,19 @@ class Model:
             ModelDigestMismatch: a file is missing, of another size, or not in the manifest.
         """
         exact = store.resolve(tag)
-        path = store.open(exact)
-        info = read_model_info(path)
+        try:
+            path = store.open(exact)
+            info = read_model_info(path)
+            verify_sizes(path, info.files, leave_out=(_MANIFEST,))
+        except (InvalidManifest, ModelDigestMismatch):
+            store.resolve(exact)  # raises NotFound if it was deleted while it was read
+            raise
         if info.tag != exact:
             raise InvalidManifest(
                 f"{path / _MANIFEST} says that it is model {info.tag}, not {exact}.",
                 why="The folder was renamed or copied by hand.",
                 do="move it back, or delete it",
             )
-        verify_sizes(path, info.files, leave_out=(_MANIFEST,))
         return cls(exact, info, path, store=store, trust=trust)
 
     @property
@@ -96,7 +101,7 @@ class Model:
         if not self.info.has_custom_objects:
             return {}
         self.require_trust("Its custom objects are pickles, which can run any code when they are loaded")
-        verify_files(self.path, self._files(is_custom=True))
+        self._verify(self._files(is_custom=True))
         objects: Mapping[str, Any] = load_file(self.path / CUSTOM_OBJECTS_FILE)
         return objects
 
@@ -109,18 +114,35 @@ class Model:
         Raises:
             ModelNotTrusted: it is not; says what it is, where it came from and what to do.
         """
-        require_trust(self._trust, tag=self.tag, digest=self.digest, origin=self.origin, reason=reason)
+        require_trust(self._trust, tag=self.tag, digest=self.digest, store=self._store, reason=reason)
 
-    def verify_object_files(self) -> None:
-        """Check the SHA-256 of every file but the custom objects'; each is read once in a process.
+    def trust(self) -> bool:
+        """Declare it trusted on this machine, after every file was found to be what the digest says; on disk then.
+
+        Returns:
+            False if its digest is in `.store/trust` already.
 
         Raises:
             ModelDigestMismatch: a file is not what the manifest says.
+            StoreError: `.store/trust` cannot be written.
         """
-        verify_files(self.path, self._files(is_custom=False))
+        self._verify(self.info.files)
+        return self._trust.trust(self.digest, f"{self.tag} declared {datetime.now(UTC):%Y-%m-%d}")
 
-    def _files(self, *, is_custom: bool) -> list[Any]:
+    def verify_object_files(self) -> None:
+        """Check the SHA-256 of every file but the custom objects'; each is read once in a process. And the manifest's.
+
+        Raises:
+            ModelDigestMismatch: a file is not what the manifest says, or the manifest not what was published.
+        """
+        self._verify(self._files(is_custom=False))
+
+    def _files(self, *, is_custom: bool) -> list[FileEntry]:
         return [entry for entry in self.info.files if (entry.path == CUSTOM_OBJECTS_FILE) is is_custom]
+
+    def _verify(self, files: Iterable[FileEntry]) -> None:
+        self._store.verify_manifest(self.tag)
+        verify_files(self.path, files)
 
     def __eq__(self, other: object) -> bool:
         return self.tag == other.tag if isinstance(other, Model) else NotImplemented

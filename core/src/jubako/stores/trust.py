@@ -39,19 +39,22 @@ class TrustStore:
         """
         return digest in self._settings_digests or digest in self._digests_of_file()
 
-    def trust(self, digest: str, note: str) -> None:
+    def trust(self, digest: str, note: str) -> bool:
         """Add a digest to the file, unless it is there already; on disk when this returns.
 
         Args:
             digest: `sha256:` and 64 hexadecimal digits.
             note: one line for people, such as the tag and the day.
 
+        Returns:
+            False if the file has it already.
+
         Raises:
             InvalidArgument: it is no digest.
             StoreError: the file cannot be written.
         """
         if _checked(digest) in self._digests_of_file():
-            return
+            return False
         line = f"{digest} {' '.join(note.split())}".rstrip() + "\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,10 +72,12 @@ class TrustStore:
                 why=f"{error.strerror}.",
                 do="check the folder's owner, mode and free space",
             ) from error
+        return True
 
     def _digests_of_file(self) -> frozenset[str]:
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | _NO_FOLLOW)
+            # A pipe in its place must not be waited for.
+            descriptor = os.open(self._path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
         except FileNotFoundError:
             return frozenset()
         except OSError as error:
@@ -84,14 +89,18 @@ class TrustStore:
             )
 
     def _refuse_foreign_hands(self, status: os.stat_result) -> None:
-        if os.name == "posix" and (
+        remedy = f"look through it, then: chown $USER {self._path} && chmod 600 {self._path}"
+        why = ""
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            # Another file of the same owner, linked here by somebody else, must not become what he trusts.
+            why = "It is no file of its own."
+            remedy = f"remove it, and trust again what you trust: rm {self._path}"
+        elif os.name == "posix" and (
             status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid())
         ):
-            raise StoreError(
-                f"{self._path} is not used.",
-                why="Others than you could have written to it, and so chosen what runs code here.",
-                do=f"look through it, then: chown $USER {self._path} && chmod 600 {self._path}",
-            )
+            why = "Others than you could have written to it, and so chosen what runs code here."
+        if why:
+            raise StoreError(f"{self._path} is not used.", why=why, do=remedy)
 
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
