@@ -1,7 +1,7 @@
-"""Writes the tables of docs/reliability.md from what a run of the tests has measured.
+"""Writes the tables of docs/reliability.md, below their headings, from what a run of the tests has measured.
 
 `pytest tests/faults --full-length --figures FIGURES` measures, `python -m tests.faults.report FIGURES` writes. A row of
-which nothing was measured keeps no old figures: it says that it passed, or what it waits for.
+which nothing was measured keeps no old figures: it says so, or what it waits for.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ def main(arguments: list[str]) -> None:
     text = PAGE.read_text()
     for section in SECTIONS:
         table = "\n".join(table_of([row for row in ROWS if row.section == section.key], figures))
-        begin, end = f"<!-- rows of {section.key} -->", "<!-- end of rows -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if not pattern.search(text):
-            raise SystemExit(f"{PAGE}: there is no {begin} … {end}")
-        text = pattern.sub(lambda _, table=table, begin=begin, end=end: f"{begin}\n\n{table}\n\n{end}", text)
-    PAGE.write_text(text)
+        pattern = re.compile(rf"(?<=^## {re.escape(section.title)}\n).*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+        text, count = pattern.subn(lambda _, table=table: f"\n{table}\n\n", text)
+        if count != 1:
+            raise SystemExit(f"{PAGE}: there is no heading {section.title!r}")
+    PAGE.write_text(text.rstrip() + "\n")
 
 
 def read_figures(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -59,7 +58,7 @@ def table_of(rows: Iterable[Row], figures: Mapping[str, list[str]]) -> list[str]
         parts = list(figures.get(row.key, ()))
         if row.later:
             parts.append(f"*waits for:* {row.later}")
-        lines.append(f"| {row.fault} | {row.must_hold} | {'; '.join(parts) or 'passed'} |")
+        lines.append(f"| {row.fault} | {row.must_hold} | {'; '.join(parts) or 'not measured'} |")
     return lines
 
 
