@@ -71,6 +71,7 @@ class Dispatch:
                 method="run",
                 options=options,
                 make_policy=policy,
+                policy_name="the test's",
                 compute=thread,
                 batch=IsolatedBatch(runner.name, lambda calls: run_calls(runner, spec, calls, table), joined),
             )

@@ -104,6 +104,14 @@ def test_a_device_that_is_too_small_loses_no_call(sizes, fits):
         assert outcome.too_many_rows == min(size for size in compute.sizes if size > fits)
 
 
+def test_what_did_not_fit_a_moment_ago_is_not_tried_again():
+    compute = Doubler(fits=10)
+    outcome = isolated(compute).run([sent(number, np.ones(1)) for number in range(64)], 128, never)
+    assert [size for size in compute.sizes if size > 10] == [64, 32, 16]
+    assert outcome.too_many_rows == 16
+    assert all(answer.error is None for answer in outcome.answers.values())
+
+
 def test_a_call_over_the_known_limit_is_cut_before_it_is_tried():
     compute = Doubler(fits=4)
     outcome = isolated(compute).run([sent(0, np.ones((10, 1)), is_single=False)], 4, never)

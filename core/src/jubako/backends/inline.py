@@ -84,7 +84,13 @@ class _InlineReplica:
         self._replica = Replica(runner, options, composition, table)
         methods = {}
         for name, spec in self._replica.specs.items():
-            queue = CallerQueue(runner.name, options, is_idempotent=runner.is_idempotent, observers=observers)
+            queue = CallerQueue(
+                runner.name,
+                options,
+                joins_calls=spec.signature.batchable,
+                is_idempotent=runner.is_idempotent,
+                observers=observers,
+            )
             queue.add_replica(self._replica.lanes[name].open_line)
             methods[name] = MethodQueue(spec, queue)
         self._queues = [method.queue for method in methods.values()]

@@ -47,7 +47,9 @@ class Replica:
         self._options = options
         self._table = table
         self._is_set_up = False
-        make_policy = composition.resolve(composition.find(BatchPolicyType, options.policy), "policy")
+        policy = composition.find(BatchPolicyType, options.policy)
+        make_policy = composition.resolve(policy, "policy")
+        policy_name = f"{policy.name!r} of plugin {composition.provider(policy).name}"
         self.specs: Mapping[str, MethodSpec] = runner.methods(options)
         self._compute = ComputeThread(f"jubako-{runner.name}", asyncio.get_running_loop())
         self.lanes: Mapping[str, Lane] = {
@@ -56,6 +58,7 @@ class Replica:
                 method=name,
                 options=options,
                 make_policy=make_policy,
+                policy_name=policy_name,
                 compute=self._compute,
                 batch=self._isolated(spec),
             )

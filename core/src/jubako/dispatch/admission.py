@@ -4,10 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from jubako.contracts.batch_policy import CostModel
 from jubako.dispatch.isolation import late
 from jubako.errors import DeadlineExceeded, TooManyRequests
+from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
+
+
+@attrs.define
+class Amount:
+    """So much work: calls, their rows and the bytes of their arguments."""
+
+    calls: int = 0
+    rows: int = 0
+    size_bytes: int = 0
+
+    def add(self, arguments: CallArguments) -> None:
+        """Count one call more."""
+        self.calls += 1
+        self.rows += arguments.rows
+        self.size_bytes += arguments.size_bytes
+
+    def remove(self, arguments: CallArguments) -> None:
+        """Count one call less."""
+        self.calls -= 1
+        self.rows -= arguments.rows
+        self.size_bytes -= arguments.size_bytes
+
+
+@attrs.frozen
+class Load:
+    """How busy one replica is with the calls of one queue.
+
+    Args:
+        cost: what batches are expected to take there.
+        running: what it computes, or has taken up as its next batch.
+        elapsed_s: seconds that it has computed the first of these batches.
+    """
+
+    cost: CostModel
+    running: Amount = attrs.field(factory=Amount)
+    elapsed_s: float = 0.0
 
 
 class Admission:
@@ -16,37 +55,37 @@ class Admission:
     Args:
         runner_name: for messages.
         options: bounds.
+        joins_calls: False if every call is computed alone.
     """
 
-    def __init__(self, runner_name: str, options: BatchOptions) -> None:
+    def __init__(self, runner_name: str, options: BatchOptions, *, joins_calls: bool = True) -> None:
         self._runner_name = runner_name
         self._options = options
+        self._joins_calls = joins_calls
 
-    def check_room(self, queued_rows: int, queued_bytes: int, new_rows: int, new_bytes: int, wait_s: float) -> None:
+    def check_room(self, queued: Amount, new: Amount, loads: Sequence[Load]) -> None:
         """Refuse what would break a bound; a call that is larger than the whole queue is taken when that is empty.
 
         Args:
-            queued_rows: rows that wait already.
-            queued_bytes: bytes that wait already.
-            new_rows: of the call.
-            new_bytes: of the call.
-            wait_s: seconds after which what waits is expected to be done.
+            queued: what waits already.
+            new: the call.
+            loads: of every replica there is.
 
         Raises:
             TooManyRequests: there is no room.
         """
         options = self._options
-        rows, size_bytes = queued_rows + new_rows, queued_bytes + new_bytes
-        if not queued_rows or (rows <= options.max_queue_rows and size_bytes <= options.max_queue_bytes):
+        rows, size_bytes = queued.rows + new.rows, queued.size_bytes + new.size_bytes
+        if not queued.rows or (rows <= options.max_queue_rows and size_bytes <= options.max_queue_bytes):
             return
         raise TooManyRequests(
-            f"the queue of runner {self._runner_name!r} is full: {queued_rows} rows, {queued_bytes} bytes.",
+            f"the queue of runner {self._runner_name!r} is full: {queued.rows} rows, {queued.size_bytes} bytes.",
             why=f"It takes {options.max_queue_rows} rows and {options.max_queue_bytes} bytes.",
             do="try again later; the server's owner can raise runners.batching.max_queue_rows, or add replicas",
-            retry_after_s=max(1.0, wait_s),
+            retry_after_s=max(1.0, self.expected_s(queued, loads)),
         )
 
-    def check_time(self, queued_rows: int, new_rows: int, remaining_s: float, costs: Sequence[CostModel]) -> None:
+    def check_time(self, queued: Amount, new: Amount, remaining_s: float, loads: Sequence[Load]) -> None:
         """Refuse what would be late.
 
         Raises:
@@ -55,10 +94,10 @@ class Admission:
         """
         if remaining_s <= 0:
             raise late(self._runner_name)
-        expected_s = self.expected_s(queued_rows + new_rows, costs)
+        expected_s = self.expected_s(Amount(queued.calls + new.calls, queued.rows + new.rows), loads)
         if expected_s <= remaining_s:
             return
-        needed_s = self.expected_s(new_rows, costs)
+        needed_s = self.expected_s(new, [Load(load.cost) for load in loads])
         if needed_s > remaining_s:
             raise DeadlineExceeded(
                 f"a call of runner {self._runner_name!r} has {remaining_s:.3f} s left.",
@@ -66,23 +105,35 @@ class Admission:
                 do="allow the call more time",
             )
         raise TooManyRequests(
-            f"a call of runner {self._runner_name!r} would be late: {queued_rows} rows wait before it.",
+            f"a call of runner {self._runner_name!r} would be late: {queued.rows} rows wait before it.",
             why=f"It would be answered in about {expected_s:.3f} s and has {remaining_s:.3f} s left.",
             do="try again later, or allow the call more time",
             retry_after_s=max(1.0, expected_s - remaining_s),
         )
 
-    def expected_s(self, rows: int, costs: Sequence[CostModel]) -> float:
-        """Seconds after which so many rows are done; 0 while nothing is known.
+    def expected_s(self, waiting: Amount, loads: Sequence[Load]) -> float:
+        """Seconds after which what waits is done; 0 while nothing is known.
+
+        What runs goes before: without it, calls would be taken that are late before their batch begins, and computed
+        in vain.
 
         Args:
-            rows: that wait.
-            costs: of every replica there is.
+            waiting: calls that are in no batch yet.
+            loads: of every replica there is.
         """
-        known = [cost for cost in costs if cost.is_known]
+        known = [load for load in loads if load.cost.is_known]
         if not known:
             return 0.0
+        busy_s = min(max(0.0, self._batches_s(load.running, load.cost) - load.elapsed_s) for load in known)
+        seconds = min(self._batches_s(waiting, load.cost) for load in known)
+        return busy_s + (seconds if self._is_one_batch(waiting) else seconds / len(loads))
+
+    def _is_one_batch(self, work: Amount) -> bool:
+        return work.rows < self._options.max_batch_size if self._joins_calls else work.calls <= 1
+
+    def _batches_s(self, work: Amount, cost: CostModel) -> float:
+        if not self._joins_calls:
+            return work.calls * cost.estimate_s(work.rows // work.calls) if work.calls else 0.0
         limit = self._options.max_batch_size
-        full, rest = divmod(rows, limit)
-        seconds = min(full * cost.estimate_s(limit) + (cost.estimate_s(rest) if rest else 0.0) for cost in known)
-        return seconds if full == 0 else seconds / len(costs)
+        full, rest = divmod(work.rows, limit)
+        return full * cost.estimate_s(limit) + (cost.estimate_s(rest) if rest else 0.0)

@@ -31,7 +31,7 @@ class ComputeThread:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._unfinished = 0
         self._is_alone = False
-        self._on_room: list[Callable[[], None]] = []
+        self._on_room: deque[Callable[[], None]] = deque()
         self._on_begun: list[Callable[[float], None]] = []
         self._until_s: deque[float] = deque()
         # A daemon: a model that never returns must not keep the process from exiting after its drain time.
@@ -122,5 +122,7 @@ class ComputeThread:
         self._until_s.popleft()
         self._is_alone = False
         done(result)
-        for callback in self._on_room:
+        for callback in tuple(self._on_room):
             callback()
+        # Another one is asked first next time: of two methods with full queues, neither keeps the other waiting.
+        self._on_room.rotate(-1)

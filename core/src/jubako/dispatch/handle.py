@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 
 from jubako.contracts.backend import RunnerCall, RunnerHandle
-from jubako.dispatch.caller import CallerQueue, Waiter
+from jubako.dispatch.caller import CallerQueue
 from jubako.dispatch.isolation import late
 from jubako.dispatch.messages import SentCall
+from jubako.dispatch.pending import Waiter, give_error
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, cut_arguments, prepare_arguments
 from jubako.runners.specs import MethodSpec
@@ -118,7 +119,7 @@ class QueueHandle(RunnerHandle):
         try:
             self._submit_pieces(method, arguments, call, waiter)
         except Exception as error:  # noqa: BLE001  # raised again in the thread that waits
-            waiter.set_exception(error)
+            give_error(waiter, error)
 
     def _submit_pieces(
         self, method: MethodQueue, arguments: CallArguments, call: RunnerCall, waiter: Waiter
@@ -198,15 +199,16 @@ class _Gathering:
         if self._missing == 0 and not self._waiter.done():
             try:
                 joined = self._table.for_value(self._values[0]).join(self._values, self._axis)
-            except Exception as error:  # noqa: BLE001  # a payload type is foreign code; its failure is the call's
-                self._waiter.set_exception(error)
+            # Foreign code: a payload type. Its failure is the call's.
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # raised again where the caller waits
+                give_error(self._waiter, error)
             else:
                 self._waiter.set_result(joined)
 
     def fail(self, error: BaseException) -> None:
         """End the whole call."""
         if not self._waiter.done():
-            self._waiter.set_exception(error)
+            give_error(self._waiter, error)
         for number in self.numbers:
             self._queue.withdraw(number)
 

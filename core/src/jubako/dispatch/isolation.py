@@ -86,6 +86,10 @@ class IsolatedBatch:
         wanted = self._without_late([item for item in items if not is_dropped(item.position)], outcome)
         if not wanted:
             return
+        if len(wanted) > 1 and outcome.too_many_rows is not None and _rows_of(wanted) >= outcome.too_many_rows:
+            # So many did not fit a moment ago; finding it out again costs a failure of the device.
+            self._run_halves(wanted, is_dropped, outcome)
+            return
         # For what the runner itself logs, and for what is logged of it here.
         token = current_origins.set(tuple([item.call.origin for item in wanted if item.call.origin.request_id]))
         started_s = time.perf_counter()
@@ -120,7 +124,7 @@ class IsolatedBatch:
         """
         if isinstance(error, JubakoError) and error.error_code < 500:
             return
-        rows = sum(item.call.arguments.rows for item in items)
+        rows = _rows_of(items)
         batch = "1 row" if rows == 1 else f"{rows} rows"
         if len(items) == 1 or not self.is_idempotent:
             _log.error("runner %r failed with a batch of %s", self.runner_name, batch, exc_info=error)
@@ -150,7 +154,7 @@ class IsolatedBatch:
     def _run_smaller(
         self, items: list[_Item], is_dropped: Callable[[int], bool], outcome: BatchOutcome, error: BatchTooLarge
     ) -> None:
-        rows = sum(item.call.arguments.rows for item in items)
+        rows = _rows_of(items)
         outcome.is_clean = False
         outcome.too_many_rows = rows if outcome.too_many_rows is None else min(rows, outcome.too_many_rows)
         if len(items) > 1:
@@ -201,6 +205,10 @@ def late(runner_name: str) -> DeadlineExceeded:
         f"a call of runner {runner_name!r} was not answered within its deadline.",
         do="allow it more time (runners.batching.timeout_s, server.timeout_s), or serve more replicas",
     )
+
+
+def _rows_of(items: Sequence[_Item]) -> int:
+    return sum(item.call.arguments.rows for item in items)
 
 
 def _can_cut(item: _Item) -> bool:

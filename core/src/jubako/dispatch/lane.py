@@ -10,14 +10,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 import attrs
 
 from jubako.contracts.backend import BatchRecord
-from jubako.contracts.batch_policy import BatchPolicy, CostModel, QueueView
+from jubako.contracts.batch_policy import CostModel, QueueView
 from jubako.dispatch.compute import ComputeThread
 from jubako.dispatch.cost import LearnedCost
+from jubako.dispatch.guarded_policy import GuardedPolicy, MakePolicy
 from jubako.dispatch.isolation import BatchOutcome, IsolatedBatch
 from jubako.dispatch.messages import Answer, Line, Receiver, SentCall
 from jubako.values.resources import BatchOptions
@@ -59,6 +60,7 @@ class Lane:
         method: the method's name.
         options: limits and waits.
         make_policy: makes the policy from the options and the cost model.
+        policy_name: the policy's, and whose it is, for the log.
         compute: the replica's thread, shared by the lanes of all methods.
         batch: what runs a batch in that thread.
     """
@@ -69,7 +71,8 @@ class Lane:
         runner_name: str,
         method: str,
         options: BatchOptions,
-        make_policy: Callable[[BatchOptions, CostModel], BatchPolicy],
+        make_policy: MakePolicy,
+        policy_name: str,
         compute: ComputeThread,
         batch: IsolatedBatch,
     ) -> None:
@@ -78,7 +81,7 @@ class Lane:
         self._method = method
         self._options = options
         self._limit_rows = options.max_batch_size
-        self._policy = make_policy(options, self.cost)
+        self._policy = GuardedPolicy(make_policy, options, self.cost, name=policy_name, runner_name=runner_name)
         self._compute = compute
         self._batch = batch
         self._order: deque[_Waiting] = deque()

@@ -1,9 +1,12 @@
-"""What becomes of a call whose replica died while it had it."""
+"""What becomes of a call whose replica died while it had it, or that there is no replica for."""
 
 from __future__ import annotations
 
 from jubako.dispatch.messages import SentCall
 from jubako.errors import JubakoError, RunnerFailed, ServiceUnavailable
+
+# How long a supervisor waits at most between two tries to start a replica.
+_RETRY_AFTER_S = 30.0
 
 
 def error_of_loss(
@@ -31,3 +34,13 @@ def error_of_loss(
             do="look for what the input does to the model; the log has how the replicas ended",
         )
     return None
+
+
+def error_of_outage(runner_name: str, reason: str) -> ServiceUnavailable:
+    """The error of calls while no replica serves and none is being started, for the reason given."""
+    return ServiceUnavailable(
+        f"no replica of runner {runner_name!r} can be started.",
+        why=reason,
+        do="try again later; the server's log has how they ended",
+        retry_after_s=_RETRY_AFTER_S,
+    )

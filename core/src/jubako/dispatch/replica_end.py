@@ -1,0 +1,106 @@
+"""`ReplicaEnd`: one replica as a caller queue sees it: its line, its credit, and how busy it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from jubako.contracts.backend import BatchRecord
+from jubako.dispatch.admission import Amount, Load
+from jubako.dispatch.messages import Answer, Line
+from jubako.runners.arguments import CallArguments
+
+
+class ReplicaListener(Protocol):
+    """What is told of what comes from a replica; a caller queue is one."""
+
+    def answered(self, answers: Sequence[Answer]) -> None:
+        """Calls have ended."""
+
+    def started(self, numbers: Sequence[int]) -> None:
+        """Calls were taken into a batch."""
+
+    def has_room(self) -> None:
+        """A replica takes more calls than before."""
+
+    def batch_returned(self, record: BatchRecord) -> None:
+        """A batch has ended."""
+
+    def lost(self, replica: ReplicaEnd, reason: str) -> None:
+        """The replica is gone."""
+
+
+class ReplicaEnd:
+    """The receiver of one line, for one caller queue; see `Receiver` for what it is told.
+
+    Args:
+        listener: the queue.
+
+    Attributes:
+        line: the way to the replica; set once it is open.
+        credit_rows: rows that the replica will still take; below 0 by the last call at most.
+        is_silent: True while the replica shows no sign of life.
+    """
+
+    line: Line
+
+    def __init__(self, listener: ReplicaListener) -> None:
+        self._listener = listener
+        self.credit_rows = 0
+        self.is_silent = False
+        self._running = Amount()
+        self._running_since_s = 0.0
+
+    def begin(self, arguments: CallArguments) -> None:
+        """Count a call that it has taken into a batch; its rows are credit again."""
+        self.credit_rows += arguments.rows
+        if not self._running.calls:
+            self._running_since_s = time.monotonic()
+        self._running.add(arguments)
+
+    def end(self, arguments: CallArguments) -> None:
+        """Count such a call off."""
+        self._running.remove(arguments)
+
+    def load(self, now_s: float) -> Load:
+        """How busy it is."""
+        elapsed_s = now_s - self._running_since_s if self._running.calls else 0.0
+        return Load(self.line.cost, self._running, elapsed_s)
+
+    def answered(self, answers: Sequence[Answer]) -> None:
+        """See `Receiver`."""
+        # What it took up as its next batch runs since then.
+        self._running_since_s = time.monotonic()
+        self._listener.answered(answers)
+
+    def credited(self, rows: int) -> None:
+        """See `Receiver`."""
+        self.credit_rows += rows
+        self._listener.has_room()
+
+    def started(self, numbers: Sequence[int]) -> None:
+        """See `Receiver`."""
+        self._listener.started(numbers)
+
+    def batch_returned(self, record: BatchRecord) -> None:
+        """See `Receiver`."""
+        self._listener.batch_returned(record)
+
+    def silent(self, is_silent: bool) -> None:
+        """See `Receiver`."""
+        self.is_silent = is_silent
+        self._listener.has_room()
+
+    def lost(self, reason: str) -> None:
+        """See `Receiver`."""
+        self._listener.lost(self, reason)
+
+
+def with_most_credit(replicas: Iterable[ReplicaEnd]) -> ReplicaEnd | None:
+    """The replica that takes the most rows more; None if none takes any."""
+    best: ReplicaEnd | None = None
+    for replica in replicas:
+        if not replica.is_silent and replica.credit_rows > (0 if best is None else best.credit_rows):
+            best = replica
+    return best
