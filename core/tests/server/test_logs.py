@@ -228,6 +228,46 @@ def test_a_record_in_text_cannot_be_forged():
     assert "x\\n2026-01-01" in line
 
 
+def failed(message: str) -> logging.LogRecord:
+    try:
+        raise ValueError(message)
+    except ValueError:
+        return logging.LogRecord("jubako.test", logging.ERROR, __file__, 1, "it broke", (), sys.exc_info())
+
+
+def test_a_traceback_in_text_cannot_be_forged_either():
+    hostile = "bad value x\n2026-01-01T00:00:00.000Z api/0 INFO all is well\r\x1b[2J\u2028\ud800"
+    first, *lines = LineFormatter("text", "api", 0).format(failed(hostile)).split("\n")
+    assert first.endswith("it broke")
+    assert all(line.startswith("    ") and line.isprintable() for line in lines)
+    assert lines[-1] == r"    2026-01-01T00:00:00.000Z api/0 INFO all is well\r\x1b[2J\u2028\ud800"
+
+
+def test_a_traceback_in_json_is_written_whatever_is_in_it():
+    fields = json.loads(LineFormatter("json", "api", 0).format(failed("a\nb\x1b\ud800")))
+    assert fields["trace"].endswith("ValueError: a\nb\\x1b\\ud800")
+
+
+@pytest.mark.parametrize("line_format", ["text", "json"])
+def test_a_long_traceback_is_cut_at_its_beginning(line_format):
+    line = LineFormatter(line_format, "api", 0).format(failed("x" * 100_000 + "the end"))
+    assert len(line) < 9000
+    assert "the end" in line
+
+
+@pytest.mark.parametrize("line_format", ["text", "json"])
+def test_no_line_has_credentials(line_format):
+    formatter = LineFormatter(line_format, "api", 0)
+    line = formatter.format(record("no answer of %s", "https://me:hunter2@host/x?token=hunter2"))
+    line += formatter.format(failed("{'Authorization': 'Bearer hunter2'}"))
+    assert "hunter2" not in line
+    assert "https://***@host/x?***" in line
+
+
+async def test_a_whole_url_as_a_target_is_logged_without_its_credentials():
+    assert json.loads(await written("json", an_exchange(b"http://me:hunter2@host/x")))["path"] == "http://***@host/x"
+
+
 def test_a_long_text_is_cut_and_a_lone_surrogate_written():
     assert len(clean("x" * 100_000)) == 8192
     assert clean("a\ud800b") == "a\\ud800b"

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from jubako.server.exchange import Exchange
 from jubako.server.log_lines import LineFormat, clean, json_line, timestamp
+from jubako.server.redaction import redact
 
 _FLUSH_S = 0.1
 
@@ -103,6 +104,8 @@ class AccessLog:
 
     def _line(self, epoch_s: float, exchange: Exchange, duration_s: float) -> str:
         path = exchange.raw_path.decode("latin-1") or exchange.path
+        if not path.startswith("/"):
+            path = redact(path)  # a whole URL, as for a proxy
         milliseconds = round(duration_s * 1000, 3)
         if self._line_format == "json":
             fields = {

@@ -2,7 +2,8 @@
 
 A line names the request that it belongs to: in an API worker the one that is answered, in a replica those of the batch.
 
-Control characters are escaped, so that nothing a client sends can forge a line; lines are cut at 8 KiB.
+Control characters are escaped, so that nothing a client sends can forge a line or speak to a terminal; credentials are
+hidden; lines are cut at 8 KiB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Literal, TextIO
 import orjson
 
 from jubako._origins import current_origins
+from jubako.server.redaction import redact
 
 LineFormat = Literal["text", "json"]
 
@@ -72,9 +74,9 @@ class LineFormatter(logging.Formatter):
         self._slot = slot
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; in text, a traceback follows on lines of its own."""
-        trace = self.formatException(record.exc_info) if record.exc_info else ""
-        message = record.getMessage()
+        """Return the line; in text, a traceback follows on lines of its own, which are indented."""
+        trace = _clean_lines(self.formatException(record.exc_info)) if record.exc_info else []
+        message = redact(record.getMessage()[:_LONGEST_TEXT])
         if self._line_format == "json":
             fields: dict[str, Any] = {
                 "time": timestamp(record.created),
@@ -87,13 +89,18 @@ class LineFormatter(logging.Formatter):
             fields.update(_requests())
             line = json_line(fields)
             # A traceback keeps its line ends, which JSON escapes by itself.
-            return f"{line[:-1]},{orjson.dumps({'trace': trace[-_LONGEST_TEXT:]}).decode()[1:]}" if trace else line
+            return f"{line[:-1]},{orjson.dumps({'trace': chr(10).join(trace)}).decode()[1:]}" if trace else line
         line = (
             f"{timestamp(record.created)} {self._role}/{self._slot} {record.levelname} {record.name} {clean(message)}"
         )
         for name, value in _requests().items():
             line += f" {_TEXT_NAMES[name]}={value if isinstance(value, str) else ','.join(value)}"
-        return f"{line}\n{trace}" if trace else line
+        return "\n    ".join((line, *trace))
+
+
+def _clean_lines(trace: str) -> list[str]:
+    """The lines of a traceback; its end is kept, where the error stands, whose text may be a client's."""
+    return [clean(line) for line in redact(trace[-_LONGEST_TEXT:]).split("\n")]
 
 
 def _requests() -> Mapping[str, str | list[str]]:
