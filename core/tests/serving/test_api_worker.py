@@ -18,7 +18,7 @@ class Link:
         if isinstance(record, Warm):
             self.warm.set()
 
-    def deliver_to(self, _loop, receive):
+    def deliver_to(self, _loop, receive, _overhear):
         self.receive = receive
 
 

@@ -17,6 +17,8 @@ from jubako.serving.control import (
     Decoder,
     Failed,
     Fork,
+    Pin,
+    Pinned,
     Planned,
     Prepare,
     Ready,
@@ -36,7 +38,15 @@ from jubako.settings import (
     Settings,
 )
 from jubako.values.placement import Placement
-from jubako.values.plan import ModelRecipe, PinnedTag, Plan, PlannedTarget, RunnerPlan, ServiceRecipe
+from jubako.values.plan import (
+    ModelRecipe,
+    PinnedTag,
+    Plan,
+    PlannedPlugin,
+    PlannedTarget,
+    RunnerPlan,
+    ServiceRecipe,
+)
 from jubako.values.tag import Tag
 
 SETTINGS = Settings(
@@ -50,7 +60,8 @@ PLAN = Plan(
     service="flowers",
     target=PlannedTarget("service", "/srv/service.py", "/srv", "/srv", "svc"),
     backend="process",
-    models=(PinnedTag(IRIS, "sha256:0", ("iris", "iris:latest")),),
+    plugins=(PlannedPlugin("sklearn_runner", "jubako-sklearn-runner"),),
+    models=(PinnedTag(IRIS, "sha256:0", is_latest=True),),
     runners=(
         RunnerPlan(
             "iris",
@@ -65,10 +76,13 @@ RECORDS = [
     StartWorker(1, 2, "service:svc", "/srv", SETTINGS, (3, 4), PLAN),
     StartWorker(0, 1, "service:svc", "/srv", Settings(), (3,)),
     Planned(PLAN),
+    Pin(3, "models", PinnedTag(IRIS, is_latest=True)),
+    Pinned(3, PinnedTag(IRIS, "sha256:0")),
     Prepare({"iris": ("/run/0-0", "/run/0-1")}),
+    Prepare({"iris": ("/run/0-0",)}, joins=True),
     RunnerState("iris", False, "it fails"),
     StartReplica("iris", 1, SETTINGS, PLAN),
-    WarmUp(SETTINGS, ("sklearn",)),
+    WarmUp(SETTINGS, ("sklearn",), (PlannedPlugin("sklearn_runner", "jubako-sklearn-runner"),)),
     Began(7),
     Fork(),
     Ready(),

@@ -70,7 +70,7 @@ async def wait(seconds):
 
 SAVE = """
 import sys, jubako
-with jubako.models.create("weights") as draft:
+with jubako.models.create(sys.argv[2]) as draft:
     draft.path_of("weights.txt").write_text(sys.argv[1])
 """
 
@@ -87,9 +87,9 @@ def folder(tmp_path):
 def save(folder, site_class):
     """Return a function that stores the next version of the model, from another process."""
 
-    def write(weights):
+    def write(weights, name="weights"):
         done = site_class(folder).run_python(
-            "-c", SAVE, str(weights), JUBAKO_HOME=str(folder / "home"), **without_own_path(folder)
+            "-c", SAVE, str(weights), name, JUBAKO_HOME=str(folder / "home"), **without_own_path(folder)
         )
         assert done.returncode == 0, done.stderr
 
@@ -155,6 +155,34 @@ def test_what_is_killed_is_replaced_and_serves_the_version_of_the_start_until_si
         assert ask(served) == (200, [2, 22])
     served.process.send_signal(signal.SIGHUP)
     goes_over(served, [10, 30])
+    assert served.stop() == 0
+
+
+@linux
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_tag_first_named_in_a_set_up_means_one_version_in_all_processes_until_sighup(start, save, folder, workers):
+    (folder / "service.py").write_text(
+        SERVICE.replace(
+            'self.model = jubako.models.get("weights")', 'self.model = jubako.models.get("unrelated")'
+        ).replace(
+            "self.weights = int(self.model",
+            "time.sleep(0.2)\n        self.weights = int(jubako.models.get('weights:latest')",
+        )
+    )
+    save(0, name="unrelated")
+    served = start("--workers", workers)
+    # Saved while some set up: whichever version is found first, it is the one for all.
+    save(5)
+    served.wait_until_ready()
+    (first,) = {ask(served)[1][0] for _ in range(12)}
+    save(7)
+    for name in ("jubako-replica", "jubako-api", "jubako-replica"):
+        gone = served.processes(name)
+        kill(*gone)
+        replaced(served, name, gone)
+        assert {ask(served)[1][0] for _ in range(12)} == {first}
+    served.process.send_signal(signal.SIGHUP)
+    goes_over(served, [14, 34])
     assert served.stop() == 0
 
 
@@ -308,6 +336,30 @@ def test_an_api_worker_is_replaced_while_one_of_two_replicas_cannot_be(start_pro
     gone = served.processes("jubako-api-0")
     kill(*gone)
     replaced(served, "jubako-api-0", gone)
+    assert ask(served) == (200, [2, 22])
+    assert served.stop() == 0
+
+
+@linux
+def test_an_api_worker_that_is_replaced_while_no_replica_can_be_answers_503_until_one_can(start_processes, folder):
+    served = start_processes(
+        JUBAKO_RUNNERS__RESTART_FIRST_S="0.01",
+        JUBAKO_RUNNERS__RESTART_LONGEST_S="1",
+        JUBAKO_RUNNERS__RESTART_ATTEMPTS="2",
+    )
+    served.wait_until_ready()
+    (folder / "broken").touch()
+    kill(*served.processes("jubako-replica"))
+    served.wait_until(lambda: served.get("/readyz")[0] == 503)
+    gone = served.processes("jubako-api-0")
+    kill(*gone)
+    replaced(served, "jubako-api-0", gone)
+    served.wait_until(lambda: served.get("/livez")[0] == 200)
+    assert served.get("/readyz")[0] == 503
+    status, body = served.post("/ask", "0", JSON_TYPE)
+    assert (status, json.loads(body)["type"]) == (503, "urn:jubako:problem:service-unavailable")
+    (folder / "broken").unlink()
+    served.wait_until(lambda: served.get("/readyz")[0] == 200)
     assert ask(served) == (200, [2, 22])
     assert served.stop() == 0
 

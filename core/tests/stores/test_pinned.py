@@ -9,6 +9,7 @@ from jubako.contracts.store import StoreKind
 from jubako.errors import ModelDigestMismatch, NotFound
 from jubako.settings import Settings, StoreSettings
 from jubako.stores.pinned import PinnedStore
+from jubako.values.plan import PinnedTag
 from jubako.values.tag import Tag
 from jubako.workspace import open_workspace, using_workspace
 
@@ -42,7 +43,7 @@ def test_what_was_asked_for_and_opened_is_handed_on(store):
     first = PinnedStore(store)
     assert jubako.models.get("iris", _model_store=first).tag == old
     (pin,) = first.pins()
-    assert (pin.tag, pin.asked) == (old, ("iris",))
+    assert (pin.tag, pin.is_latest) == (old, True)
     assert pin.digest == jubako.models.get(old).digest
     save()
     second = PinnedStore(store, first.pins())
@@ -71,3 +72,19 @@ def test_another_version_in_the_place_of_a_pinned_one_is_refused(store):
     manifest.write_text(manifest.read_text().replace(other.version, tag.version))
     with pytest.raises(ModelDigestMismatch, match="is not the one that was planned"):
         pinned.open(tag)
+
+
+def test_what_others_have_settled_holds_here_too(store):
+    old, new = save(), save()
+    told = []
+
+    def agree(found):
+        told.append(found)
+        return PinnedTag(old, "sha256:other" if found.digest else "", is_latest=True)
+
+    pinned = PinnedStore(store, agree=agree)
+    assert pinned.resolve(Tag("iris")) == pinned.resolve(Tag("iris", "latest")) == old
+    assert told == [PinnedTag(new, is_latest=True)]
+    with pytest.raises(ModelDigestMismatch, match="was sha256:other"):
+        pinned.open(old)
+    assert pinned.pins() == (PinnedTag(old, "sha256:other", is_latest=True),)

@@ -47,7 +47,7 @@ def test_a_loaded_runner_is_planned_by_its_model_and_arguments(planned, iris):
     assert runner.recipe == ModelRecipe("sklearn", tag, {"function_name": "predict_proba"})
     assert (runner.name, runner.can_fork, runner.num_replica) == ("probabilities", True, 1)
     assert {"sklearn", "jubako_sklearn_runner.models"} <= set(runner.preload)
-    assert [(pin.tag, pin.asked) for pin in plan.models] == [(tag, ("iris",))]
+    assert [(pin.tag, pin.is_latest) for pin in plan.models] == [(tag, True)]
     assert plan.models[0].digest.startswith("sha256:")
     before = set(sys.modules)
     with using_workspace(pinned_workspace(workspace, plan)):

@@ -41,7 +41,7 @@ from jubako.serving.control import (
 from jubako.serving.links import ProcessLink
 from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
-from jubako.serving.planning import find_target, make_plan, pinned_workspace
+from jubako.serving.planning import compose_planned, find_target, make_plan, pinned_workspace
 from jubako.serving.signals import end_process_after
 from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 from jubako.workspace import Workspace, open_workspace, using_workspace
@@ -93,6 +93,7 @@ class ApiWorker:
         self._stop = asyncio.Event()
         self._plan = start.plan
         self._channels: Mapping[str, tuple[str, ...]] = {}
+        self._joins = False
         self._states: list[RunnerState] = []
         self._application: Application | None = None
         self._backend: Backend | None = None
@@ -105,12 +106,15 @@ class ApiWorker:
         Raises:
             JubakoError: the Service cannot be imported or started.
         """
-        outer = open_workspace(self._start.settings)
+        settings = self._start.settings
         if self._plan is None:
+            outer = open_workspace(settings)
             _tell_of_faults(outer.composition)
-        server = outer.composition.find(HttpServerType, self._start.settings.server.http_server)
+        else:
+            outer = open_workspace(settings, compose_planned(settings.plugins, self._plan.plugins))
+        server = outer.composition.find(HttpServerType, settings.server.http_server)
         target = self._find_target(outer)
-        workspace = pinned_workspace(target.workspace(outer), self._start.plan)
+        workspace = pinned_workspace(target.workspace(outer), self._start.plan, self._link.agree)
         with using_workspace(workspace):
             service = import_target(target)
             self._plan = self._plan or make_plan(service, target, workspace, self._start.generation)
@@ -128,7 +132,7 @@ class ApiWorker:
         return resolve_target(self._start.text, workspace=outer, working_dir=Path(self._start.working_dir))
 
     async def _live(self, service: Service, workspace: Workspace, http_server: HttpServer) -> None:
-        self._link.deliver_to(asyncio.get_running_loop(), self._take)
+        self._link.deliver_to(asyncio.get_running_loop(), self._take, self._overhear)
         await self._prepare.wait()
         self._backend = self._open_backend(service, workspace)
         for state in self._states:
@@ -181,12 +185,15 @@ class ApiWorker:
         runners = () if self._plan is None else self._plan.runners
         if not self._channels:
             return None
-        return {runner.name: RunnerChannels(self._channels[runner.name], runner.batch_options) for runner in runners}
+        return {
+            runner.name: RunnerChannels(self._channels[runner.name], runner.batch_options, is_optional=self._joins)
+            for runner in runners
+        }
 
     def _take(self, record: Record) -> None:
         match record:
             case Prepare():
-                self._channels = record.channels
+                self._channels, self._joins = record.channels, record.joins
                 self._prepare.set()
             case Serve():
                 self._serve.set()
@@ -200,6 +207,12 @@ class ApiWorker:
             case Cut():
                 if self._serving is not None:
                     self._serving.cancel()
+
+    def _overhear(self, record: Record) -> None:
+        """Take note in the link's thread: user code that blocks the loop may wait for the runner."""
+        note: Any = getattr(self._backend, "note_runner_state", None)
+        if isinstance(record, RunnerState) and note is not None:
+            note(record.runner, record.is_serving, record.reason)
 
     def _begin_stop(self) -> None:
         if self._application is not None:

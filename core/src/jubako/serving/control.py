@@ -19,7 +19,7 @@ import orjson
 from jubako._documents import structure
 from jubako.errors import InternalServerError, JubakoError
 from jubako.settings import Settings
-from jubako.values.plan import Plan
+from jubako.values.plan import PinnedTag, Plan, PlannedPlugin
 
 _LENGTH = struct.Struct(">I")
 _MAX_RECORD_BYTES = 64 * 1024 * 1024
@@ -56,14 +56,44 @@ class Planned:
 
 
 @attrs.frozen
+class Pin:
+    """From an API worker or a replica: a tag is used for the first time here, and what it means must be settled.
+
+    Args:
+        number: comes back with the answer.
+        kind: of the store, as `StoreKind` has it.
+        pin: what was found.
+    """
+
+    number: int
+    kind: str
+    pin: PinnedTag
+
+
+@attrs.frozen
+class Pinned:
+    """To an API worker or a replica: what a tag means in every process of the generation.
+
+    Args:
+        number: that of the question.
+        pin: what holds; the first that was found by any of them.
+    """
+
+    number: int
+    pin: PinnedTag
+
+
+@attrs.frozen
 class Prepare:
     """To an API worker: get everything ready that a request needs.
 
     Args:
         channels: the paths of the sockets of each runner's replicas, in order; empty if the workers hold the models.
+        joins: True if others serve already, so that a runner without a replica is no reason not to start.
     """
 
     channels: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    joins: bool = False
 
 
 @attrs.frozen
@@ -126,10 +156,12 @@ class WarmUp:
     Args:
         settings: in force for everything in the process.
         modules: to import; one that fails is left to the replica, which can say whose it is.
+        plugins: those that may be loaded.
     """
 
     settings: Settings
     modules: tuple[str, ...]
+    plugins: tuple[PlannedPlugin, ...] = ()
 
 
 @attrs.frozen
@@ -214,6 +246,8 @@ class Failed:
 Record = (
     StartWorker
     | Planned
+    | Pin
+    | Pinned
     | Prepare
     | Warm
     | Serve

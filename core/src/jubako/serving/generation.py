@@ -13,6 +13,7 @@ import attrs
 from jubako.serving.children import Child, ProcessEnded, Reaper
 from jubako.serving.control import Cut, RunnerState, Stop
 from jubako.serving.metrics_desk import MetricsDesk
+from jubako.serving.pinning import PinsDesk
 from jubako.serving.replicas import Replicas
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import Slot
@@ -73,6 +74,7 @@ class Generation:
             listening=place.listening,
             reaper=place.reaper,
             desk=place.desk,
+            pins=PinsDesk(),
             states=self._states,
         )
         self._workers = [WorkerSlot(index, self._orders, self._rule) for index in range(place.workers)]
@@ -103,6 +105,7 @@ class Generation:
                 self._rule,
                 self._place.reaper,
                 self._place.desk,
+                self._orders.pins,
                 self._tell_states,
             )
         first, *others = self._workers

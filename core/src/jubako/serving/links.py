@@ -7,6 +7,8 @@ supervisor's end while user code keeps its main thread.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import itertools
 import logging
 import os
 import queue
@@ -14,12 +16,16 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 
-from jubako.errors import JubakoError
-from jubako.serving.control import Decoder, Record, encode
+from jubako.contracts.store import StoreKind
+from jubako.errors import JubakoError, ServiceUnavailable
+from jubako.serving.control import Decoder, Pin, Pinned, Record, encode
+from jubako.values.plan import PinnedTag
 
 _logger = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
+# A supervisor that is there answers within milliseconds.
+_ANSWER_S = 30.0
 
 
 class SupervisorLink:
@@ -121,6 +127,9 @@ class ProcessLink:
         self._waiting: queue.SimpleQueue[Record] = queue.SimpleQueue()
         self._delivery = threading.Lock()
         self._deliver: Callable[[Record], None] = self._waiting.put
+        self._pid = os.getpid()
+        self._numbers = itertools.count()
+        self._pinned: dict[int, concurrent.futures.Future[PinnedTag]] = {}
         threading.Thread(target=self._read, name="jubako-link", daemon=True).start()
 
     def send(self, record: Record) -> None:
@@ -137,10 +146,52 @@ class ProcessLink:
         """Wait for the next record; not once `deliver_to` was called."""
         return self._waiting.get()
 
-    def deliver_to(self, loop: asyncio.AbstractEventLoop, receive: Callable[[Record], None]) -> None:
-        """From now on have every record, those that wait first, taken by `receive` on the event loop."""
+    def agree(self, kind: StoreKind, found: PinnedTag) -> PinnedTag:
+        """Settle with all processes of the generation what a tag means; blocks until the supervisor has answered.
+
+        Args:
+            kind: of the store.
+            found: what the tag means as far as this process can see.
+
+        Returns:
+            What holds. In a process that user code has forked, which nobody answers, that is what was found.
+
+        Raises:
+            ServiceUnavailable: the supervisor does not answer.
+        """
+        if os.getpid() != self._pid:
+            return found
+        number = next(self._numbers)
+        answer: concurrent.futures.Future[PinnedTag] = concurrent.futures.Future()
+        self._pinned[number] = answer
+        try:
+            self.send(Pin(number, kind.value, found))
+            return answer.result(_ANSWER_S)
+        except concurrent.futures.TimeoutError as error:
+            raise ServiceUnavailable(
+                f"the supervisor does not say what {kind.noun} {found.tag.name!r} means.",
+                why=f"It has not answered for {_ANSWER_S:g} seconds.",
+            ) from error
+        finally:
+            del self._pinned[number]
+
+    def deliver_to(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        receive: Callable[[Record], None],
+        overhear: Callable[[Record], None] | None = None,
+    ) -> None:
+        """From now on have every record, those that wait first, taken by `receive` on the event loop.
+
+        Args:
+            loop: the event loop.
+            receive: called there.
+            overhear: called with it before, in another thread, even while the loop is blocked.
+        """
 
         def deliver(record: Record) -> None:
+            if overhear is not None:
+                overhear(record)
             # The loop may have ended already: then nobody cares.
             if not loop.is_closed():
                 loop.call_soon_threadsafe(receive, record)
@@ -155,6 +206,9 @@ class ProcessLink:
         try:
             while data := self._socket.recv(_READ_BYTES):
                 for record in decoder.feed(data):
+                    if isinstance(record, Pinned):
+                        self._take_pinned(record)
+                        continue
                     with self._delivery:
                         self._deliver(record)
         except OSError:
@@ -164,6 +218,12 @@ class ProcessLink:
         finally:
             # Whatever happened: without a supervisor nobody would ever stop this process.
             os._exit(1)
+
+    def _take_pinned(self, answered: Pinned) -> None:
+        answer = self._pinned.get(answered.number)
+        # Nobody waits any more if it took too long.
+        if answer is not None and not answer.done():
+            answer.set_result(answered.pin)
 
 
 def _close_all(sockets: list[socket.socket]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import attrs
 import orjson
 
 from jubako.contracts.offers import RunnerType, SerializerType
+from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, JubakoError
-from jubako.plugins import Composition
+from jubako.plugins import Composition, PluginStatus, compose, discover
 from jubako.runners.machine import discover_machine
 from jubako.runners.model_runner import ModelRunner
 from jubako.runners.options import effective_batch_options, effective_resource_quota
@@ -18,24 +21,55 @@ from jubako.runners.runner import RunnerDefinition
 from jubako.services import Bento, Service
 from jubako.services.source import SourceModule
 from jubako.services.targets import Target, import_target
+from jubako.settings import PluginSettings
 from jubako.stores.pinned import PinnedStore
 from jubako.values.placement import place_on_cpu
-from jubako.values.plan import ModelRecipe, PinnedTag, Plan, PlannedTarget, RunnerPlan, ServiceRecipe
+from jubako.values.plan import (
+    ModelRecipe,
+    PinnedTag,
+    Plan,
+    PlannedPlugin,
+    PlannedTarget,
+    RunnerPlan,
+    ServiceRecipe,
+)
 from jubako.workspace import Workspace
 
 
-def pinned_workspace(workspace: Workspace, plan: Plan | None = None) -> Workspace:
+def pinned_workspace(
+    workspace: Workspace,
+    plan: Plan | None = None,
+    agree: Callable[[StoreKind, PinnedTag], PinnedTag] | None = None,
+) -> Workspace:
     """The same workspace with stores that resolve every tag once.
 
     Args:
         workspace: of the target.
         plan: what tags mean already.
+        agree: settles with the other processes what a tag means that is used for the first time; None settles it here.
     """
     models, bentos = (plan.models, plan.bentos) if plan is not None else ((), ())
+
+    def settle(kind: StoreKind) -> Callable[[PinnedTag], PinnedTag] | None:
+        return None if agree is None else partial(agree, kind)
+
     return attrs.evolve(
         workspace,
-        model_store=PinnedStore(workspace.model_store, models),
-        bento_store=PinnedStore(workspace.bento_store, bentos),
+        model_store=PinnedStore(workspace.model_store, models, settle(StoreKind.MODELS)),
+        bento_store=PinnedStore(workspace.bento_store, bentos, settle(StoreKind.BENTOS)),
+    )
+
+
+def compose_planned(settings: PluginSettings, plugins: Sequence[PlannedPlugin]) -> Composition:
+    """Compose the plugins of a Plan; one that was installed since is left out.
+
+    Raises:
+        PluginError: see `compose`.
+    """
+    planned = {(plugin.name, plugin.distribution) for plugin in plugins}
+    return compose(
+        settings,
+        candidates=[candidate for candidate in discover() if (candidate.name, candidate.distribution) in planned],
     )
 
 
@@ -58,6 +92,7 @@ def make_plan(service: Service, target: Target, workspace: Workspace, number: in
         service=service.name,
         target=_planned(target),
         backend=settings.runners.backend or "inline",
+        plugins=_planned_plugins(workspace.composition),
         models=_pins(workspace.model_store),
         bentos=_pins(workspace.bento_store),
         runners=runners,
@@ -181,6 +216,15 @@ def _planned(target: Target) -> PlannedTarget:
         root=str(module.root),
         attribute=target.attribute,
         bento="" if target.bento is None else str(target.bento.path.absolute()),
+    )
+
+
+def _planned_plugins(composition: Composition) -> tuple[PlannedPlugin, ...]:
+    _built_in, *others = composition.reports
+    return tuple(
+        PlannedPlugin(report.candidate.name, report.candidate.distribution)
+        for report in others
+        if report.status is not PluginStatus.DISABLED
     )
 
 

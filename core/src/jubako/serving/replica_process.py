@@ -22,7 +22,7 @@ from jubako.serving.control import Began, Failed, Ready, Record, StartReplica, S
 from jubako.serving.links import ProcessLink
 from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
-from jubako.serving.planning import find_target, make_runner, pinned_workspace
+from jubako.serving.planning import compose_planned, find_target, make_runner, pinned_workspace
 from jubako.serving.signals import end_process_after
 from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 from jubako.values.placement import Placement
@@ -60,8 +60,10 @@ def run_replica(connected: socket.socket, listening: socket.socket, composition:
     _become_independent(runner.placements[start.index])
     exit_code = 0
     try:
-        outer = open_workspace(start.settings, composition)
-        workspace = pinned_workspace(find_target(start.plan.target).workspace(outer), start.plan)
+        outer = open_workspace(
+            start.settings, composition or compose_planned(start.settings.plugins, start.plan.plugins)
+        )
+        workspace = pinned_workspace(find_target(start.plan.target).workspace(outer), start.plan, link.agree)
         with using_workspace(workspace):
             asyncio.run(_serve(start, workspace, link, listening))
     except JubakoError as error:

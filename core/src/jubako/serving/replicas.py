@@ -8,9 +8,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 from jubako.serving.children import Child, ProcessEnded, Reaper, link_pair, spawn
 from jubako.serving.control import Ready, RunnerState, StartReplica, Stop
 from jubako.serving.metrics_desk import MetricsDesk
+from jubako.serving.pinning import PinsDesk
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import NeverBegan, Slot
 from jubako.serving.zygote_keeper import ZygoteKeeper
@@ -30,6 +33,7 @@ class Replicas:
         rule: how patient to be with starts that fail.
         reaper: hears of ends.
         desk: takes what the replicas count.
+        pins: settles what tags mean.
         changed: called when a replica became ready or went away.
 
     Attributes:
@@ -43,6 +47,7 @@ class Replicas:
         rule: RestartRule,
         reaper: Reaper,
         desk: MetricsDesk,
+        pins: PinsDesk,
         changed: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -50,6 +55,7 @@ class Replicas:
         self._rule = rule
         self._reaper = reaper
         self._desk = desk
+        self._pins = pins
         self._changed = changed
         self._zygote = ZygoteKeeper(settings, rule, reaper)
         self._listening: list[socket.socket] = []
@@ -64,7 +70,7 @@ class Replicas:
             The sockets' paths, by runner.
         """
         self._folder.mkdir(mode=0o700)
-        self._zygote.warm_up({module for runner in plan.runners for module in runner.preload})
+        self._zygote.warm_up(plan)
         channels: dict[str, tuple[str, ...]] = {}
         for place, runner in enumerate(plan.runners):
             paths = [str(self._folder / f"{place}-{index}") for index in range(runner.num_replica)]
@@ -75,7 +81,15 @@ class Replicas:
                 start = StartReplica(runner.name, index, self._settings, plan)
                 self.slots.append(
                     ReplicaSlot(
-                        runner, start, listening, self._zygote, self._rule, self._reaper, self._desk, self._changed
+                        runner,
+                        start,
+                        listening,
+                        zygote=self._zygote,
+                        rule=self._rule,
+                        reaper=self._reaper,
+                        desk=self._desk,
+                        pins=self._pins,
+                        changed=self._changed,
                     )
                 )
         return channels
@@ -123,6 +137,7 @@ class ReplicaSlot(Slot):
         rule: how patient to be with starts that fail.
         reaper: hears of ends.
         desk: takes what they count.
+        pins: settles what tags mean.
         changed: called after each change.
     """
 
@@ -131,10 +146,12 @@ class ReplicaSlot(Slot):
         runner: RunnerPlan,
         start: StartReplica,
         listening: socket.socket,
+        *,
         zygote: ZygoteKeeper,
         rule: RestartRule,
         reaper: Reaper,
         desk: MetricsDesk,
+        pins: PinsDesk,
         changed: Callable[[], None],
     ) -> None:
         super().__init__(f"replica {start.index} of runner {runner.name!r}", rule)
@@ -145,6 +162,7 @@ class ReplicaSlot(Slot):
         self._zygote = zygote
         self._reaper = reaper
         self._desk = desk
+        self._pins = pins
         self._notify = changed
 
     def open(self) -> Child:
@@ -152,6 +170,7 @@ class ReplicaSlot(Slot):
         ours, theirs = link_pair()
         child = Child(self.name, ours, self._reaper)
         self._desk.attend(child, f"replica {self.runner}", self._start.index)
+        self._pins.attend(child)
         if self._can_fork and not self._zygote.is_broken:
             with theirs:
                 self._zygote.fork(theirs, self._listening)
@@ -161,7 +180,7 @@ class ReplicaSlot(Slot):
 
     async def bring_up(self, child: Child) -> None:
         """See `Slot`."""
-        child.link.send(self._start)
+        child.link.send(attrs.evolve(self._start, plan=self._pins.complete(self._start.plan)))
         try:
             await child.expect(Ready)
         except ProcessEnded as error:

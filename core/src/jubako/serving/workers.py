@@ -12,6 +12,7 @@ import attrs
 from jubako.serving.children import Child, Reaper, link_pair, spawn
 from jubako.serving.control import Planned, Prepare, Ready, RunnerState, Serve, StartWorker, Warm
 from jubako.serving.metrics_desk import MetricsDesk
+from jubako.serving.pinning import PinsDesk
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import Slot
 from jubako.settings import Settings
@@ -32,6 +33,7 @@ class WorkerOrders:
         listening: the socket that connections come from.
         reaper: hears of ends.
         desk: takes what they count.
+        pins: settles what tags mean.
         plan: None until the first worker has made it.
         channels: the paths of replicas' sockets, by runner.
         states: tells how the runners are.
@@ -46,6 +48,7 @@ class WorkerOrders:
     listening: socket
     reaper: Reaper
     desk: MetricsDesk
+    pins: PinsDesk
     states: Callable[[], tuple[RunnerState, ...]]
     plan: Plan | None = None
     channels: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
@@ -77,6 +80,7 @@ class WorkerSlot(Slot):
         ours, theirs = link_pair()
         child = Child(self.name, ours, orders.reaper)
         orders.desk.attend(child, "api", self._index)
+        orders.pins.attend(child)
         child.runs_as(spawn(_MODULE, theirs, (orders.listening,)))
         return child
 
@@ -91,14 +95,14 @@ class WorkerSlot(Slot):
                 working_dir=str(orders.working_dir),
                 settings=orders.settings,
                 listening=(orders.listening.fileno(),),
-                plan=orders.plan,
+                plan=None if orders.plan is None else orders.pins.complete(orders.plan),
             )
         )
         plan = (await child.expect(Planned)).plan
         if not self.planned.done():
             self.planned.set_result(plan)
         await child.unless_ended(orders.may_prepare.wait())
-        child.link.send(Prepare(orders.channels))
+        child.link.send(Prepare(orders.channels, joins=orders.may_serve.is_set()))
         for state in orders.states():
             child.link.send(state)
         await child.expect(Warm)

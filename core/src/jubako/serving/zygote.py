@@ -17,9 +17,10 @@ import sys
 import threading
 import warnings
 
-from jubako.plugins import Composition, compose
+from jubako.plugins import Composition
 from jubako.serving.control import Decoder, Fork, WarmUp
 from jubako.serving.logs import configure_logging
+from jubako.serving.planning import compose_planned
 from jubako.serving.replica_process import run_replica
 from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
 
@@ -80,7 +81,7 @@ class Zygote:
 
     def _warm_up(self, order: WarmUp) -> None:
         configure_logging(order.settings.server.logging.format, sys.stderr, "zygote", 0)
-        self.composition = compose(order.settings.plugins)
+        self.composition = compose_planned(order.settings.plugins, order.plugins)
         for module in order.modules:
             # Whatever is wrong with it, the replica that needs it can say whose it is.
             with contextlib.suppress(Exception):

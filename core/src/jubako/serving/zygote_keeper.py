@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable
 
 from jubako.serving.children import Child, Reaper, link_pair, spawn
 from jubako.serving.control import Fork, WarmUp
 from jubako.serving.restarts import RestartRule, Restarts
 from jubako.serving.system import describe_end
 from jubako.settings import Settings
+from jubako.values.plan import Plan
 
 _logger = logging.getLogger(__name__)
 
@@ -35,8 +35,7 @@ class ZygoteKeeper:
         self._settings = settings
         self._reaper = reaper
         self._restarts = Restarts(rule)
-        self._modules: tuple[str, ...] = ()
-        self._is_warmed = False
+        self._order: WarmUp | None = None
         self._orders: list[tuple[socket.socket, socket.socket]] = []
         self._child: Child | None = None
         self._told: Child | None = None
@@ -48,10 +47,10 @@ class ZygoteKeeper:
         """True if zygotes die so often that replicas had better be spawned."""
         return self._restarts.is_broken
 
-    def warm_up(self, modules: Iterable[str]) -> None:
-        """Say what replicas will need; orders to fork are carried out after it."""
-        self._modules = tuple(sorted(modules))
-        self._is_warmed = True
+    def warm_up(self, plan: Plan) -> None:
+        """Say what replicas will run; orders to fork are carried out after it."""
+        modules = {module for runner in plan.runners for module in runner.preload}
+        self._order = WarmUp(self._settings, tuple(sorted(modules)), plan.plugins)
         self._hand_over()
 
     def fork(self, link: socket.socket, listening: socket.socket) -> None:
@@ -101,11 +100,11 @@ class ZygoteKeeper:
         return child
 
     def _hand_over(self) -> None:
-        if self._child is None or not self._is_warmed:
+        if self._child is None or self._order is None:
             return
         if self._told is not self._child:
             self._told = self._child
-            self._child.link.send(WarmUp(self._settings, self._modules))
+            self._child.link.send(self._order)
         for link, listening in self._orders:
             self._child.link.send(Fork(), (link, listening))
         self._drop_orders()

@@ -45,12 +45,25 @@ class PinnedTag:
     Args:
         tag: exact.
         digest: `sha256:…` of its files; empty if it was named and never opened.
-        asked: how it was asked for, besides exactly: `iris`, `iris:latest`.
+        is_latest: True if it is what its name means, alone or with `:latest`.
     """
 
     tag: Tag
     digest: str = ""
-    asked: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    is_latest: bool = False
+
+
+@attrs.frozen
+class PlannedPlugin:
+    """One plugin that may be loaded.
+
+    Args:
+        name: the plugin's.
+        distribution: the one it came with.
+    """
+
+    name: str
+    distribution: str
 
 
 @attrs.frozen
@@ -116,6 +129,7 @@ class Plan:
         service: the Service's name.
         target: where it is imported from.
         backend: the name of the backend that its runners run on.
+        plugins: those that may be loaded besides the built-in one; what is installed later is none of them.
         models: the models that it uses.
         bentos: the Bentos that it uses.
         runners: in the order of the Service.
@@ -125,6 +139,7 @@ class Plan:
     service: str
     target: PlannedTarget
     backend: str
+    plugins: tuple[PlannedPlugin, ...] = ()
     models: tuple[PinnedTag, ...] = ()
     bentos: tuple[PinnedTag, ...] = ()
     runners: tuple[RunnerPlan, ...] = ()

@@ -111,15 +111,15 @@ class Replicas:
             replica.wait_until_ready()
         return made
 
-    def channels(self):
+    def channels(self, *, is_optional=False):
         return {
-            name: RunnerChannels(tuple(replica.path for replica in made), self._options[name])
+            name: RunnerChannels(tuple(replica.path for replica in made), self._options[name], is_optional)
             for name, made in self._started.items()
         }
 
-    def make_backend(self):
+    def make_backend(self, *, is_optional=False):
         """A backend that knows all that was started; stopped after the test."""
-        backend = ProcessBackend(self.channels(), compose(candidates=()))
+        backend = ProcessBackend(self.channels(is_optional=is_optional), compose(candidates=()))
         self._backends.append(backend)
         return backend
 

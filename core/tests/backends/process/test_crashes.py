@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -160,6 +161,49 @@ async def test_a_start_that_is_given_up_says_why(replicas, crash_runners):
     with pytest.raises(RunnerFailed, match="no room for the model"):
         await asyncio.wait_for(starting, 10)
     assert backend.statuses() == ()
+
+
+async def test_a_backend_that_joins_a_server_starts_without_a_replica_and_refuses_calls(replicas, crash_runners):
+    (replica,) = replicas.start(GATED)
+    replica.kill()
+    backend = replicas.make_backend(is_optional=True)
+    backend.set_runner_state("Gated", False, "no room for the model")
+    runner = crash_runners.Gated()
+    await asyncio.wait_for(backend.start([runner]), 10)
+    assert [(status.is_ready, status.reason) for status in backend.statuses()] == [(False, "no room for the model")]
+    with pytest.raises(ServiceUnavailable, match="no room for the model"):
+        await runner.async_run(np.ones(1))
+    replica.start()
+    backend.set_runner_state("Gated", True)
+    assert (await asyncio.wait_for(runner.async_run(np.array([2.0])), 20))[0] == -2.0
+
+
+async def test_a_backend_that_joins_a_server_lets_calls_wait_for_a_replica_that_is_being_started(
+    replicas, crash_runners
+):
+    (replica,) = replicas.start(GATED)
+    replica.kill()
+    backend = replicas.make_backend(is_optional=True)
+    runner = crash_runners.Gated()
+    await asyncio.wait_for(backend.start([runner]), 10)
+    calling = asyncio.ensure_future(runner.async_run(np.array([2.0])))
+    replica.start()
+    assert (await asyncio.wait_for(calling, 20))[0] == -2.0
+
+
+async def test_a_sync_call_on_the_loop_that_waits_for_a_replica_is_refused_when_the_tries_are_given_up(
+    replicas, crash_runners
+):
+    (replica,) = replicas.start(GATED)
+    runner = crash_runners.Gated()
+    backend = await replicas.serve(runner)
+    replica.kill()
+    telling = threading.Timer(0.5, backend.note_runner_state, ("Gated", False, "no room for the model"))
+    telling.start()
+    with pytest.raises(ServiceUnavailable, match="no room for the model") as caught:
+        runner.run(np.ones(1))
+    assert caught.value.retry_after_s == 30.0
+    telling.join()
 
 
 async def test_a_sync_call_on_the_loop_survives_a_replica_that_dies(replicas, crash_runners):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -36,11 +37,16 @@ class RunnerChannels:
     Args:
         sockets: the path of each replica's listening Unix socket, in order; at least one.
         options: how calls are joined, the same as in the replicas.
+        is_optional: True if the server serves already, so that a start does not depend on this runner.
     """
 
     sockets: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     options: BatchOptions = attrs.field(factory=BatchOptions)
+    is_optional: bool = False
 
+
+# So long a worker that joins a running server waits for replicas that it could reach at once if they were there.
+_JOIN_WITHIN_S = 1.0
 
 current_channels: ContextVar[Mapping[str, RunnerChannels] | None] = ContextVar("jubako_channels", default=None)
 """Runner name to its channels; None where nobody has started replicas. Set by what runs an API worker."""
@@ -77,7 +83,11 @@ class ProcessBackend(Backend):
         self._outages: dict[str, str] = {}
 
     async def start(self, runners: Sequence[RunnerDefinition], observers: Sequence[DispatchObserver] = ()) -> None:
-        """See `Backend`; waits until each runner has a replica, for as long as models take to load."""
+        """See `Backend`; waits until each runner has a replica, for as long as models take to load.
+
+        A runner that is optional is not waited for once it has an outage, nor for longer than a moment: its calls wait
+        for a replica, or are refused, as they are in the workers that serve already.
+        """
         heard_by = BatchObservers(observers)
         try:
             for runner in runners:
@@ -113,8 +123,8 @@ class ProcessBackend(Backend):
     def set_runner_state(self, name: str, is_serving: bool, reason: str = "") -> None:
         """Say whether the replicas of a runner are being started.
 
-        While they are not, its calls are answered 503 as soon as no replica is left, `start` fails, and the runner is
-        not ready. May be called before `start`; called on the backend's loop.
+        While they are not, its calls are answered 503 as soon as no replica is left, `start` fails unless the runner is
+        optional, and the runner is not ready. May be called before `start`; called on the backend's loop.
 
         Args:
             name: the runner's; a name that nobody has is remembered and changes nothing.
@@ -124,9 +134,19 @@ class ProcessBackend(Backend):
         if is_serving:
             self._outages.pop(name, None)
         else:
-            self._outages[name] = reason or "its replicas do not start"
+            self._outages[name] = _reason(reason)
         if name in self._runners:
             self._runners[name].set_outage(self._outages.get(name))
+
+    def note_runner_state(self, name: str, is_serving: bool, reason: str = "") -> None:
+        """Say the same for calls that block the backend's loop now; called before `set_runner_state`, in any thread."""
+        remote = self._runners.get(name)
+        if remote is not None:
+            remote.note_outage(None if is_serving else _reason(reason))
+
+
+def _reason(reason: str) -> str:
+    return reason or "its replicas do not start"
 
 
 class _RemoteRunner:
@@ -140,6 +160,7 @@ class _RemoteRunner:
         specs = runner.methods(options)
         self._runner = runner
         self._outage: str | None = None
+        self._is_optional = channels.is_optional
         self._changed = asyncio.Event()
         calls, answers = CallCodec(runner.name, specs, table), AnswerCodec(runner.name, table)
         self._blocking = BlockingCaller(calls, answers, is_idempotent=runner.is_idempotent)
@@ -163,12 +184,19 @@ class _RemoteRunner:
 
         One is enough: another one may fail again and again, and an API worker that is replaced is not to wait for it.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_JOIN_WITHIN_S if self._is_optional else None):
+                await self._connected()
+        self._runner.router.bind(self._binding)
+
+    async def _connected(self) -> None:
         while not any(link.is_connected for link in self._links):
             if self._outage is not None:
+                if self._is_optional:
+                    return
                 raise RunnerFailed(f"runner {self._runner.name!r} cannot be started.", why=self._outage)
             self._changed.clear()
             await self._changed.wait()
-        self._runner.router.bind(self._binding)
 
     async def stop(self) -> None:
         """Answer what is queued, and end the connections."""
@@ -179,9 +207,14 @@ class _RemoteRunner:
     def set_outage(self, reason: str | None) -> None:
         """See `ProcessBackend.set_runner_state`."""
         self._outage = reason
+        self.note_outage(reason)
         for queue in self._queues.values():
             queue.set_outage(reason)
         self._changed.set()
+
+    def note_outage(self, reason: str | None) -> None:
+        """See `ProcessBackend.note_runner_state`."""
+        self._blocking.outage = reason
 
     def status(self) -> RunnerStatus:
         """Ready if a replica is connected."""

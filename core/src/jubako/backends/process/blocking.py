@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,13 @@ from jubako.backends.process.frames import Frame, FrameReader, FrameType, Invali
 from jubako.backends.process.worker_connection import PROTOCOL
 from jubako.backends.process.worker_side import check_welcome
 from jubako.dispatch.isolation import late
-from jubako.dispatch.losses import error_of_loss
+from jubako.dispatch.losses import error_of_loss, error_of_outage
 from jubako.dispatch.messages import Answer, SentCall
 from jubako.errors import ServiceUnavailable
 
 _PAUSE_S = 0.02
+# Between two looks whether it still makes sense to wait for a replica that is being started.
+_LOOK_EVERY_S = 0.1
 
 
 class BlockingCaller:
@@ -29,12 +32,16 @@ class BlockingCaller:
         calls: lays out calls.
         answers: reads answers.
         is_idempotent: False if a call that a dying replica may have computed must not be computed again.
+
+    Attributes:
+        outage: why no replica serves and none is being started; None if that is not so. Set by any thread.
     """
 
     def __init__(self, calls: CallCodec, answers: AnswerCodec, *, is_idempotent: bool) -> None:
         self._calls = calls
         self._answers = answers
         self._is_idempotent = is_idempotent
+        self.outage: str | None = None
 
     def call(self, paths: Sequence[str], method: str, call: SentCall) -> Any:
         """Return the call's answer.
@@ -46,6 +53,7 @@ class BlockingCaller:
 
         Raises:
             DeadlineExceeded: there is none by the deadline.
+            ServiceUnavailable: no replica serves and none is being started; also if that comes to be so meanwhile.
             JubakoError: the call failed, as it does over the queue.
         """
         tries = 0
@@ -65,7 +73,8 @@ class BlockingCaller:
                 tries += 1
                 continue
             except OSError:
-                # Nobody listens, for a moment or for good: the deadline decides.
+                # Nobody listens, for a moment or for good: the deadline decides, unless the supervisor does.
+                self._check_replicas()
                 tries += 1
                 time.sleep(_PAUSE_S)
                 continue
@@ -83,8 +92,10 @@ class BlockingCaller:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             _limit(connection, call)
             connection.connect(path)
-            frames = self._frames(connection, call)
             _send(connection, encode_frame(FrameType.HELLO, {"protocol": PROTOCOL}), call)
+            # It may be the system that has taken the connection, for a replica that is still to come.
+            self._wait_for_replica(connection, call)
+            frames = self._frames(connection, call)
             welcome = next(frames)
             if welcome.kind is not FrameType.WELCOME:
                 raise InvalidFrame("it did not welcome us.")
@@ -102,6 +113,17 @@ class BlockingCaller:
             except OSError as error:
                 raise _Lost(str(error)) from error
 
+    def _wait_for_replica(self, connection: socket.socket, call: SentCall) -> None:
+        waiting = select.poll()
+        waiting.register(connection, select.POLLIN)
+        while not waiting.poll(1000 * min(_LOOK_EVERY_S, _remaining_s(call))):
+            self._check_replicas()
+
+    def _check_replicas(self) -> None:
+        outage = self.outage
+        if outage is not None:
+            raise error_of_outage(self._calls.runner_name, outage)
+
     def _frames(self, connection: socket.socket, call: SentCall) -> Iterator[Frame]:
         reader = FrameReader()
         while True:
@@ -117,10 +139,14 @@ class _Lost(Exception):
 
 
 def _limit(connection: socket.socket, call: SentCall) -> None:
+    connection.settimeout(_remaining_s(call))
+
+
+def _remaining_s(call: SentCall) -> float:
     remaining_s = call.deadline_s - time.monotonic()
     if remaining_s <= 0:
         raise TimeoutError
-    connection.settimeout(remaining_s)
+    return remaining_s
 
 
 def _send(connection: socket.socket, pieces: Sequence[Any], call: SentCall) -> None:

@@ -93,9 +93,9 @@ class WorkerConnection:
 
     def _ended(self, reason: str) -> None:
         if self._is_open:
-            # A worker that is gone is the supervisor's to report; what is broken is told here.
+            # A worker that has gone by itself is the supervisor's to report; what is broken is told here.
             _log.log(
-                logging.INFO if reason == ENDED else logging.WARNING,
+                logging.DEBUG if reason == ENDED else logging.WARNING,
                 "runner %r lost the connection of an API worker: %s",
                 self._runner_name,
                 reason,
