@@ -8,6 +8,7 @@ from prometheus_client import Counter
 from jubako.io import JSON
 from jubako.runners import Runner
 from jubako.server import make_application
+from jubako.server.endpoints import PATHS
 from jubako.services import Service
 from jubako.settings import MetricsSettings
 
@@ -56,6 +57,54 @@ async def test_the_page_lists_the_apis_and_escapes_their_text(serve_service, ser
     # Nothing is fetched from anywhere.
     assert "http://" not in page
     assert "https://" not in page
+
+
+async def test_the_page_trusts_nobody_and_is_framed_by_nobody(serve_service, service):
+    site = await serve_service(service)
+    headers = (await site.ask("/")).headers
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nothing"])
+async def test_no_browser_takes_an_answer_for_something_else(serve_service, service, path):
+    site = await serve_service(service)
+    assert (await site.ask(path)).headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["//docs.json", "/docs.json/", "/docs.json//", "//", "///evil.example/docs.json"])
+async def test_nobody_is_redirected(serve_service, service, path):
+    site = await serve_service(service)
+    answer = await site.ask(path
+    assert answer.status in (200, 404)  # Quart takes any number of slashes at the beginning
+    assert "location" not in answer.headers
+
+
+async def test_a_debug_flag_changes_nothing(serve_app, make_workspace, service, monkeypatch):
+    monkeypatch.setenv("QUART_DEBUG", "1")
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+
+    async def fail():
+        raise RuntimeError("the secret")
+
+    application = make_application(service, workspace=make_workspace())
+    application._quart.add_url_rule("/fail", view_func=fail)
+    site = await serve_app(application)
+    answer = await site.ask("/fail")
+    assert (answer.status, answer.json["type"]) == (500, "urn:jubako:problem:internal-server-error")
+    assert "secret" not in answer.body.decode()
+    assert application._quart.debug is False
+
+
+async def test_every_built_in_path_is_known_to_metrics_and_to_the_tests_of_access(service, make_workspace):
+    quart = make_application(service, workspace=make_workspace())._quart
+    assert {rule.rule for rule in quart.url_map.iter_rules()} == set(PATHS)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs.json", "/healthz", "/livez", "/readyz", "/metrics"])

@@ -169,6 +169,27 @@ async def test_a_response_header_cannot_be_split(serve_service, value, caplog):
     assert "x-note" in caplog.text
 
 
+class Framing(Split):
+    def encode(self, value, accept=""):
+        return EncodedBody(b"x", "text/plain", {value: "chunked"})
+
+
+@pytest.mark.parametrize(
+    "name", ["transfer-encoding", "content-length", "connection", "content-type", "Content-Length", "x y", "x:y", ""]
+)
+async def test_a_service_does_not_say_where_its_answer_ends(serve_service, name, caplog):
+    svc = Service("framing")
+
+    @svc.api(input=Text(), output=Framing())
+    async def echo(_):
+        return name
+
+    site = await serve_service(svc)
+    answer = await site.ask("/echo", b"x", content_type="text/plain")
+    assert answer.status == 500
+    assert f"{name!r} that HTTP forbids, or leaves to the server" in caplog.text
+
+
 async def test_a_slow_async_api_is_a_504_and_is_cancelled(serve_service):
     svc = Service("slow")
     ended: list[type] = []

@@ -174,9 +174,12 @@ async def test_a_request_that_is_cut_by_a_stop_is_logged_with_the_status_that_it
     await asyncio.wait_for(has_begun.wait(), 10)
     site.stop.set()
     await site.ended()
-    assert (await asking).status == 503
+    answer = await asking
+    assert answer.status == 503
+    assert answer.json["request_id"] == answer.headers["x-request-id"] != ""
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["path"], line["status"]) for line in lines if line.get("event") == "access"] == [("/wait", 503)]
+    assert [line["request_id"] for line in lines if line.get("event") == "access"] == [answer.json["request_id"]]
 
 
 def record(message: str, *arguments: object, error: bool = False) -> logging.LogRecord:

@@ -31,6 +31,22 @@ def test_bad_input_names_field_and_expectation():
     assert document["detail"] == "3 is no row\nExpected 4 numbers."
 
 
+@pytest.mark.parametrize("kind", [errors.NotFound, errors.AlreadyExists, errors.InvalidArgument])
+def test_where_the_service_keeps_its_things_is_not_told(kind):
+    problem = problem_of(kind("there is no model iris:9.", why="It is not in /srv/models.", do="see /srv/models"))
+    assert problem.detail == "there is no model iris:9."
+
+
+def test_a_users_own_error_that_is_made_in_its_own_way_is_told():
+    class OutOfStock(JubakoError):
+        error_code = 409
+
+        def __init__(self, thing: str) -> None:
+            Exception.__init__(self, f"no {thing} left")
+
+    assert problem_of(OutOfStock("tea")).detail == "no tea left"
+
+
 @pytest.mark.parametrize(("seconds", "header"), [(0.01, b"1"), (2.2, b"3"), (float("inf"), b"1"), (float("nan"), b"1")])
 def test_retry_after_is_whole_seconds_and_at_least_one(seconds, header):
     assert problem_of(TooManyRequests("full", retry_after_s=seconds)).headers == ((b"retry-after", header),)

@@ -11,11 +11,10 @@ from werkzeug.exceptions import HTTPException
 
 from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.metrics_page import MetricsPage
-from jubako.server.page import CONTENT_SECURITY_POLICY, render_page
+from jubako.server.page import PAGE_HEADERS, render_page
 from jubako.server.problems import Problem, problem_of, problem_of_status
 from jubako.server.readiness import Readiness
 from jubako.services import Service
-from jubako.services.openapi import describe_service
 from jubako.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -44,15 +43,17 @@ def make_endpoints(
     quart = Quart("jubako.server", static_folder=None)
     quart.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     quart.config["BODY_TIMEOUT"] = settings.body_timeout_s
-    # Otherwise a debugger or a test's setting would send tracebacks to clients.
+    # Otherwise QUART_DEBUG, a debugger or a test's setting would send tracebacks to clients.
+    quart.config["DEBUG"] = False
     quart.config["PROPAGATE_EXCEPTIONS"] = False
-    document = orjson.dumps(describe_service(service))
+    # Otherwise `//docs.json` would be redirected to whatever the Host header names.
+    quart.url_map.merge_slashes = False
+    document = orjson.dumps(service.openapi_doc())
     page = render_page(service)
 
     @quart.get("/")
     async def show_page() -> Response:
-        headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "x-content-type-options": "nosniff"}
-        return Response(page, content_type="text/html; charset=utf-8", headers=headers)
+        return Response(page, content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
 
     @quart.get("/docs.json")
     async def show_document() -> Response:
@@ -76,6 +77,7 @@ def make_endpoints(
         async def show_metrics() -> Response:
             return Response(await metrics_page.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
+    quart.after_request(_forbid_sniffing)
     quart.register_error_handler(HTTPException, _tell_refusal)
     quart.register_error_handler(Exception, _tell_failure)
     return quart
@@ -104,6 +106,11 @@ async def _tell_failure(error: Exception) -> Response:
     if problem.status >= 500:
         _logger.error("%s failed", request.path, exc_info=error)
     return _problem_response(problem)
+
+
+async def _forbid_sniffing(response: Response) -> Response:
+    response.headers["x-content-type-options"] = "nosniff"
+    return response
 
 
 def _problem_response(problem: Problem) -> Response:

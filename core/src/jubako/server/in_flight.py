@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import attrs
+
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
 from jubako.errors import ServiceUnavailable
+from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.problems import problem_of, send_problem
 
 # RFC 6455, section 7.4, and the IANA registry: "service restart".
@@ -86,5 +89,9 @@ async def _say_goodbye(scope: dict[str, Any], send: ASGISend, *, has_begun: bool
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": _WEBSOCKET_RESTART})
     elif not has_begun:
+        exchange: Exchange | None = scope.get(SCOPE_KEY)
+        request_id = "" if exchange is None else exchange.id
         problem = problem_of(ServiceUnavailable("The server stops."))
-        await send_problem(send, problem, request_id="")
+        # The application, which adds this header to its own answers, has been cut.
+        problem = attrs.evolve(problem, headers=(*problem.headers, (b"x-request-id", request_id.encode("ascii"))))
+        await send_problem(send, problem, request_id)

@@ -33,6 +33,9 @@ _LARGE_BODY_BYTES = 256 * 1024
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t\xa0-\xff]*")
 
+# Those that say where an answer ends, and what becomes of its connection; and the one that the descriptor gives apart.
+_OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "keep-alive", "transfer-encoding", "upgrade"})
+
 _NOT_POST = (b"allow", b"POST")
 
 
@@ -167,10 +170,17 @@ class InferenceRoute:
             raise InternalServerError(
                 f"API {self._api.name!r} returned what its output descriptor cannot encode.", why=str(error)
             ) from error
-        for name, value in (("content-type", encoded.content_type), *encoded.headers.items()):
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-                raise InternalServerError(f"API {self._api.name!r} set a response header {name!r} that HTTP forbids.")
+        if not _HEADER_VALUE.fullmatch(encoded.content_type):
+            raise self._forbidden_header("content-type")
+        for name, value in encoded.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value) or name in _OWN_HEADERS:
+                raise self._forbidden_header(name)
         return encoded
+
+    def _forbidden_header(self, name: str) -> InternalServerError:
+        return InternalServerError(
+            f"API {self._api.name!r} set a response header {name!r} that HTTP forbids, or leaves to the server."
+        )
 
 
 class _Refused(Exception):

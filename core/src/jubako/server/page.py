@@ -30,6 +30,15 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+PAGE_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    # No other site learns of the page's address, or keeps a hold of its window.
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    # For browsers that do not know frame-ancestors.
+    "x-frame-options": "DENY",
+}
+
 
 def render_page(service: Service) -> str:
     """Return the page as HTML; names, documentation and schemas are escaped."""

@@ -1,7 +1,8 @@
 """Errors as HTTP answers: problem details (RFC 9457) with a stable type.
 
-What the client did wrong is told in full. What went wrong inside is told by a fixed text and the request's id; the rest
-is in the log under that id.
+What the client did wrong is told in full; of other errors below 500 what happened, but not why and what to do, which is
+meant for those who run the service and may name its places. What went wrong inside is told by a fixed text and the
+request's id; the rest is in the log under that id.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import attrs
 import orjson
 
 from jubako.contracts.http_server import ASGISend
-from jubako.errors import BadInput, JubakoError
+from jubako.errors import BadInput, JubakoError, TooManyRequests
 
 CONTENT_TYPE = b"application/problem+json"
 TYPE_PREFIX = "urn:jubako:problem:"
@@ -92,7 +93,7 @@ def problem_of(error: BaseException) -> Problem:
     return Problem(
         status,
         error.problem_slug(),
-        str(error) or f"{_phrase(status)}.",
+        _told(error) or f"{_phrase(status)}.",
         field=error.field if isinstance(error, BadInput) else "",
         expected=error.expected if isinstance(error, BadInput) else "",
         headers=headers,
@@ -105,6 +106,13 @@ async def send_problem(send: ASGISend, problem: Problem, request_id: str) -> Non
     headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body)), *problem.headers]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _told(error: JubakoError) -> str:
+    if isinstance(error, BadInput | TooManyRequests):
+        return str(error)
+    # A subclass may not have called our __init__.
+    return getattr(error, "message", "") or str(error)
 
 
 def _phrase(status: int) -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-if TYPE_CHECKING:
-    from jubako.services.api import InferenceAPI
-    from jubako.services.service import Service
+from jubako.services.api import InferenceAPI
 
 _PROBLEM_MEDIA_TYPE = "application/problem+json"
 _ENDPOINTS = {
@@ -41,12 +40,19 @@ _PROBLEM_SCHEMA = {
 }
 
 
-def describe_service(service: Service) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document, JSON-like; equal for equal Services, without time or host."""
+def describe_service(name: str, version: str | None, doc: str, apis: Iterable[InferenceAPI]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a Service, JSON-like; equal for equal Services, without time or host.
+
+    Args:
+        name: of the Service.
+        version: of its Bento, if it has one.
+        doc: in Markdown.
+        apis: in the order in which they are shown.
+    """
     schemas: dict[str, Any] = {"Problem": _PROBLEM_SCHEMA}
     paths: dict[str, Any] = {}
-    for api in service.apis.values():
-        paths[f"/{api.route}"] = {"post": _lift_definitions(_describe_api(service.name, api), schemas)}
+    for api in apis:
+        paths[f"/{api.route}"] = {"post": _lift_definitions(_describe_api(name, api), schemas)}
     for path, summary in _ENDPOINTS.items():
         responses = {"200": {"description": "OK"}}
         if path == "/readyz":
@@ -54,7 +60,7 @@ def describe_service(service: Service) -> dict[str, Any]:
         paths[path] = {"get": {"tags": ["infrastructure"], "summary": summary, "responses": responses}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": service.name, "version": service.version or "0.0.0", "description": service.doc},
+        "info": {"title": name, "version": version or "0.0.0", "description": doc},
         "tags": [
             {"name": "service", "description": "The service's own APIs."},
             {"name": "infrastructure", "description": "Endpoints for those who run it."},

@@ -114,7 +114,7 @@ class Service:
 
     def openapi_doc(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of this Service, JSON-like; a new one each time."""
-        return describe_service(self)
+        return describe_service(self.name, self.version, self.doc, self.apis.values())
 
     def __repr__(self) -> str:
         if self.tag is not None:
