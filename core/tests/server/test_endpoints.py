@@ -81,7 +81,7 @@ async def test_no_browser_takes_an_answer_for_something_else(serve_service, serv
 @pytest.mark.parametrize("path", ["//docs.json", "/docs.json/", "/docs.json//", "//", "///evil.example/docs.json"])
 async def test_nobody_is_redirected(serve_service, service, path):
     site = await serve_service(service)
-    answer = await site.ask(path
+    answer = await site.ask(path)
     assert answer.status in (200, 404)  # Quart takes any number of slashes at the beginning
     assert "location" not in answer.headers
 
