@@ -110,6 +110,16 @@ def test_an_installed_module_is_found_after_tags_and_the_working_directory(
     assert resolve("elsewhere:svc").module.file == tmp_path / "installed" / "elsewhere" / "__init__.py"
 
 
+def test_a_module_in_folders_without_init_files_is_found_wherever_it_is_installed(
+    resolve, tmp_path, monkeypatch, write_service
+):
+    write_service(tmp_path / "installed" / "outer" / "inner" / "elsewhere.py")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    assert resolve("outer.inner.elsewhere:svc").module.file == (
+        tmp_path / "installed" / "outer" / "inner" / "elsewhere.py"
+    )
+
+
 def test_what_names_nothing_is_answered_with_everything_that_was_tried(resolve, project):
     with pytest.raises(ImportServiceError) as caught:
         resolve("nothing:here")

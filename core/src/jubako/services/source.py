@@ -118,9 +118,9 @@ def find_module(name: str, working_dir: Path, paths: list[str] | None = None) ->
     """
     importlib.invalidate_caches()
     spec: ModuleSpec | None = None
-    parts = name.split(".")
-    for length in range(1, len(parts) + 1):
-        spec = _find_spec(".".join(parts[:length]), paths)
+    for part in name.split("."):
+        # By its last name: a namespace package in another would look for that one among what was imported.
+        spec = _find_spec(part, paths)
         if spec is None:
             return None
         paths = list(spec.submodule_search_locations or ())
