@@ -65,6 +65,31 @@ def test_a_name_that_cannot_be_a_package_is_refused(jubako, tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("class_runner", "It would offer jubako.class, and 'class' is a keyword of Python."),
+        ("import", "It would offer jubako.import, and 'import' is a keyword of Python."),
+        ("sklearn_runner", "That is a plugin of Jubako's own."),
+        ("s3_store", "That is a plugin of Jubako's own."),
+        ("builtin", "That is a plugin of Jubako's own."),
+        ("pytorch", "It would offer 'pytorch', as jubako-torch-runner does, and neither could be used."),
+        ("models_runner", "It would offer jubako.models, which is something else already."),
+        ("list", "It would offer jubako.list, which is something else already."),
+        ("stores", "It would offer jubako.stores, which is something else already."),
+    ],
+)
+def test_a_name_that_is_taken_or_cannot_be_imported_is_refused_with_the_reason(jubako, tmp_path, name, why):
+    done = jubako("plugins", "new", name, "--directory", str(tmp_path))
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: a plugin cannot be named {name!r}.\n{why}\nDo: take another name\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_word_that_is_a_keyword_only_in_places_is_a_name(jubako, tmp_path):
+    write(jubako, tmp_path, "match_runner")
+
+
 def test_nothing_that_exists_is_written_over(jubako, tmp_path):
     (tmp_path / "toy_runner").mkdir()
     done = jubako("plugins", "new", "toy_runner", "--directory", str(tmp_path))

@@ -213,9 +213,22 @@ def test_an_entry_point_that_does_not_exist_is_reported(site):
     assert "cannot be imported: AttributeError" in report_on("hollow").reason
 
 
-def test_an_entry_point_that_is_no_reference_is_reported(site):
-    site.install("jubako-garbled", plugins={"garbled": "not a module!"})
-    assert report_on("garbled").status is PluginStatus.FAILED
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("", "its entry point is empty, and names no module"),
+        ("not a module!", "its entry point names no module: 'not a module!'"),
+        ("package.plugin:", "its entry point names no module: 'package.plugin:'"),
+    ],
+)
+def test_an_entry_point_that_names_no_module_is_reported_with_how_to_write_one(site, target, reason):
+    site.install("jubako-garbled", plugins={"garbled": target})
+    report = report_on("garbled")
+    assert (report.status, report.reason) == (PluginStatus.FAILED, reason)
+    assert report.remedy == (
+        'in its pyproject.toml write [project.entry-points."jubako.v1"] garbled = "its_package.plugin", '
+        "and install jubako-garbled again"
+    )
 
 
 def test_ctrl_c_while_a_plugin_loads_is_not_swallowed(site):

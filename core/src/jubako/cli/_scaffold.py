@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import pkgutil
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -9,8 +11,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
+import jubako
 from jubako._version import __version__
+from jubako.contracts.offers import RunnerType
 from jubako.errors import AlreadyExists, InvalidArgument, StoreError
+from jubako.plugins.composing import BUILT_IN
+from jubako.plugins.first_party import distribution_offering, first_party_distributions, first_party_names
 
 KINDS = ("runner",)
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -26,21 +32,26 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
         directory: made if it does not exist.
 
     Raises:
-        InvalidArgument: the name cannot be a package's.
+        InvalidArgument: the name cannot be a package's, or is taken, or what it offers could not be imported.
         AlreadyExists: there is something of that name.
         StoreError: the folder cannot be written.
     """
+    offer = name.removesuffix(f"_{kind}")
+    distribution = f"jubako-{name.replace('_', '-')}"
     if not _NAME.fullmatch(name):
         raise InvalidArgument(
             f"a plugin cannot be named {name!r}.", do="write it like toy_runner: a-z, 0-9 and single '_'"
         )
+    why = _why_not(name, offer, distribution)
+    if why:
+        raise InvalidArgument(f"a plugin cannot be named {name!r}.", why=why, do="take another name")
     folder = directory / name
     words = {
         "name": name,
-        "offer": name.removesuffix(f"_{kind}"),
-        "class": "".join(part.capitalize() for part in name.removesuffix(f"_{kind}").split("_")),
+        "offer": offer,
+        "class": "".join(part.capitalize() for part in offer.split("_")),
         "package": f"jubako_{name}",
-        "distribution": f"jubako-{name.replace('_', '-')}",
+        "distribution": distribution,
         "version": ".".join(__version__.split(".")[:2]),
         "next_version": _next_minor(__version__),
     }
@@ -55,6 +66,21 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{folder} cannot be written.", why=f"{error}.") from error
     return folder
+
+
+def _why_not(name: str, offer: str, distribution: str) -> str:
+    """Why a plugin should not have this name, as a sentence; empty if it may."""
+    if keyword.iskeyword(offer):
+        return f"It would offer jubako.{offer}, and {offer!r} is a keyword of Python."
+    if name == BUILT_IN.name or distribution in first_party_distributions():
+        return "That is a plugin of Jubako's own."
+    if offer in first_party_names(RunnerType):
+        return (
+            f"It would offer {offer!r}, as {distribution_offering(RunnerType, offer)} does, and neither could be used."
+        )
+    if offer in {*jubako.__all__, *(module.name for module in pkgutil.iter_modules(jubako.__path__))}:
+        return f"It would offer jubako.{offer}, which is something else already."
+    return ""
 
 
 def _templates(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -36,6 +36,11 @@ def first_party_names(kind: type[Offer]) -> tuple[str, ...]:
     return tuple(_DISTRIBUTIONS.get(kind, {}))
 
 
+def first_party_distributions() -> frozenset[str]:
+    """The names of the distributions that come with Jubako, installed or not."""
+    return frozenset(name for names in _DISTRIBUTIONS.values() for name in names.values())
+
+
 def distribution_of_import(import_name: str) -> str:
     """What to install for an import name, as far as is known: usually its first part."""
     top = import_name.partition(".")[0]

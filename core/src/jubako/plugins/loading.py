@@ -69,6 +69,15 @@ class _Fault(Exception):
 
 
 def _load_offers(candidate: Candidate, has_closed_kinds: bool) -> tuple[Offer, ...]:
+    if not EntryPoint.pattern.match(candidate.target):
+        example = f'[project.entry-points."{hookspecs.ENTRY_POINT_GROUP}"] {candidate.name} = "its_package.plugin"'
+        raise _Fault(
+            PluginStatus.FAILED,
+            f"its entry point names no module: {candidate.target[:80]!r}"
+            if candidate.target
+            else "its entry point is empty, and names no module",
+            f"in its pyproject.toml write {example}, and install {candidate.distribution} again",
+        )
     report_it = f"report it to the authors of {candidate.distribution}, or disable it: {disabling(candidate)}"
     with _blaming(f"{candidate.target} cannot be imported", report_it):
         plugin = EntryPoint(candidate.name, candidate.target, hookspecs.ENTRY_POINT_GROUP).load()
