@@ -245,6 +245,31 @@ def test_an_address_that_others_reach_without_a_key_is_warned_of(start):
     assert server.ended() == 0
 
 
+def test_a_server_that_asks_for_a_key_is_not_warned_of(start):
+    server = start("service:svc", "--host", "0.0.0.0", JUBAKO_SERVER__API_KEYS="geheim")
+    server.wait_for_line(r"^Serving example at http://0\.0\.0\.0:\d+")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert "Warning" not in server.text
+    assert "geheim" not in server.text
+
+
+@pytest.mark.parametrize(("name", "value"), [("QUART_DEBUG", "1"), ("FLASK_DEBUG", "true")])
+def test_a_debug_flag_is_refused(serve, folder, name, value):
+    server = serve(folder, "service:svc", **{name: value})
+    assert server.ended() == 1
+    assert f"{name} is set to '{value}'" in server.text
+    assert f"Do: unset {name}" in server.text
+    assert not (folder / "begun").exists()
+
+
+def test_a_debug_flag_that_is_off_is_none(serve, folder):
+    server = serve(folder, "service:svc", QUART_DEBUG="0", FLASK_DEBUG="False")
+    server.wait_until_ready()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+
+
 def test_an_unknown_backend_is_one_paragraph_and_exit_code_1(start, folder):
     (folder / "running.py").write_text(
         "import jubako\n"

@@ -122,3 +122,46 @@ def test_a_password_that_is_no_text_is_refused_without_showing_it(tmp_path):
         load_settings(tmp_path / "jubako.yaml")
     assert "keyfile_password is no text" in str(caught.value)
     assert "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", [["geheim", 5], 5, {"geheim": 1}, [["geheim"]]])
+def test_api_keys_that_are_none_are_not_shown_either(keys):
+    with pytest.raises(InvalidArgument, match="a setting that is secret is no list of texts") as caught:
+        ServerSettings(api_keys=keys)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://example.org", "http://localhost:8080", "https://[::1]:444", "http://a.b:443", "app://page", "*"],
+)
+def test_an_origin_is_taken_as_browsers_send_it(origin):
+    assert CorsSettings(access_control_allow_origin=[origin]).access_control_allow_origin == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://example.org/",
+        "https://Example.org",
+        "HTTPS://example.org",
+        "https://example.org:443",
+        "http://example.org:80",
+        "https://*.example.org",
+        "https://me@example.org",
+        "https://example.org\r\nx: y",
+        "example.org",
+        "//example.org",
+        "null",
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(origin):
+    with pytest.raises(InvalidArgument, match="is no origin"):
+        CorsSettings(access_control_allow_origin=[origin])
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "a\r\nx", "ü"])
+@pytest.mark.parametrize("key", ["allow_methods", "allow_headers", "expose_headers"])
+def test_what_becomes_a_header_is_a_name(key, name):
+    with pytest.raises(InvalidArgument, match=f"access_control_{key} cannot hold"):
+        CorsSettings(**{f"access_control_{key}": [name]})

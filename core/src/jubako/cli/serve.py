@@ -66,6 +66,7 @@ def command(
     overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
     if trusted:
+    _refuse_debug_flags()
         # Beside what is trusted already, not instead of it.
         every = TrustSettings(digests=(*settings.trust.digests, *trusted))
         settings = attrs.evolve(settings, trust=every)
@@ -86,3 +87,14 @@ def command(
         one_process = load_reference("jubako.serving.one_process:serve_target")
         exit_code = one_process(target, settings=settings, working_dir=working_dir, announce=announce)
     context.exit(exit_code)
+
+
+def _refuse_debug_flags() -> None:
+    for name in _DEBUG_FLAGS:
+        value = os.environ.get(name, "")
+        if value.lower() not in ("", "0", "false", "no"):
+            raise CommandError(
+                f"{name} is set to {value!r}.",
+                why="A server that debugs shows its clients what is inside, and may let them run code.",
+                do=f"unset {name}",
+            )

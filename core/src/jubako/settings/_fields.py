@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -22,6 +22,18 @@ def names(value: str | Sequence[str]) -> tuple[str, ...]:
     if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
         raise InvalidArgument(f"{value!r} is no list of names.", do='write ["a", "b"] or "a,b"')
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def secret_names(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Read several names that are not to be shown, in errors neither.
+
+    Raises:
+        InvalidArgument: see `names`.
+    """
+    try:
+        return names(value)
+    except InvalidArgument:
+        raise InvalidArgument("a setting that is secret is no list of texts.", do='write ["a", "b"] or "a,b"') from None
 
 
 def size(value: int | str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,29 @@ def _port(instance: object, attribute: Any, value: object) -> None:
 def _log_format(instance: object, attribute: Any, value: object) -> None:
     if value not in ("auto", "text", "json"):
         raise InvalidArgument(f"format cannot be {value!r}.", do="give auto, text or json")
+
+
+# As browsers write one (RFC 6454, section 6.1): lower case, nothing after the port, which is left out if it is usual.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
+_USUAL_PORT = re.compile(r"https://.*:443|http://.*:80")
+# A method or a header's name (RFC 9110, section 5.6.2).
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def _origins(instance: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for origin in value:
+        if origin != "*" and (not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin)):
+            raise InvalidArgument(
+                f"{origin!r} is no origin.",
+                why="It is compared with what browsers send, letter by letter.",
+                do="write scheme and host in lower case, and the port if it is unusual: https://example.org",
+            )
+
+
+def _tokens(instance: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for token in value:
+        if not _TOKEN.fullmatch(token):
+            raise InvalidArgument(f"{attribute.name} cannot hold {token!r}.", do="give names, such as x-request-id")
 
 
 _CERT_REQS = ("none", "optional", "required")
@@ -64,7 +88,8 @@ class CorsSettings:
 
     Args:
         enabled: False sends no CORS header, so that browsers keep other origins out.
-        access_control_allow_origin: origins such as `https://example.org`; `*` is every one.
+        access_control_allow_origin: origins, exactly as browsers send them, such as `https://example.org`; `*` is
+            every one.
         access_control_allow_credentials: whether cookies and authorization may be sent along; not with origin `*`.
         access_control_allow_methods: methods beside GET, HEAD and POST.
         access_control_allow_headers: request headers beside those that browsers always send.
@@ -73,12 +98,12 @@ class CorsSettings:
     """
 
     enabled: bool = flag_field(False)
-    access_control_allow_origin: tuple[str, ...] = names_field()
+    access_control_allow_origin: tuple[str, ...] = names_field(validator=_origins)
     access_control_allow_credentials: bool = flag_field(False)
-    access_control_allow_methods: tuple[str, ...] = names_field()
-    access_control_allow_headers: tuple[str, ...] = names_field()
+    access_control_allow_methods: tuple[str, ...] = names_field(validator=_tokens)
+    access_control_allow_headers: tuple[str, ...] = names_field(validator=_tokens)
     access_control_max_age: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(0)))
-    access_control_expose_headers: tuple[str, ...] = names_field()
+    access_control_expose_headers: tuple[str, ...] = names_field(validator=_tokens)
 
     def __attrs_post_init__(self) -> None:
         if self.access_control_allow_credentials and "*" in self.access_control_allow_origin:
