@@ -13,6 +13,9 @@ from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.errors import CommandError
 from jubako.settings import TrustSettings
 
+# Quart takes both; a debugger shows clients what they must not see, and may let them run code.
+_DEBUG_FLAGS = ("QUART_DEBUG", "FLASK_DEBUG")
+
 
 @click.command("serve")
 @click.argument("target")
@@ -62,11 +65,11 @@ def command(
     A stop answers everything in flight, for at most server.drain_s seconds; a second signal after more than a second
     cuts that short. SIGHUP imports TARGET again and goes over to it without refusing a request.
     """
+    _refuse_debug_flags()
     overrides = {"server.host": host, "server.port": port, "runners.backend": backend}
     overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
     if trusted:
-    _refuse_debug_flags()
         # Beside what is trusted already, not instead of it.
         every = TrustSettings(digests=(*settings.trust.digests, *trusted))
         settings = attrs.evolve(settings, trust=every)

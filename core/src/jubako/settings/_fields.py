@@ -69,9 +69,13 @@ def flag_field(default: bool) -> bool:
     return is_on
 
 
-def names_field(*, is_secret: bool = False) -> tuple[str, ...]:
-    """A setting that is a list of names, empty by default; a secret one is left out of `repr`."""
-    listed: tuple[str, ...] = attrs.field(default=(), converter=names, repr=not is_secret)
+def names_field(
+    *, is_secret: bool = False, validator: Callable[[Any, Any, tuple[str, ...]], None] | None = None
+) -> tuple[str, ...]:
+    """A setting that is a list of names, empty by default; a secret one is left out of `repr` and of errors."""
+    listed: tuple[str, ...] = attrs.field(
+        default=(), converter=secret_names if is_secret else names, repr=not is_secret, validator=validator
+    )
     return listed
 
 
