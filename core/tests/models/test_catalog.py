@@ -235,7 +235,7 @@ def test_custom_objects_are_opened_when_asked_for_and_trusted_where_they_were_sa
 def test_a_file_cannot_pass_for_custom_objects():
     create(files={"custom_objects.pkl": "cos\nsystem\n(S'exit 1'\ntR."})
     assert jubako.models.get("iris").custom_objects == {}
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InvalidArgument, match=r"cannot include custom_objects\.pkl"):
         create(files={"custom_objects.pkl": "1"}, custom_objects={"a": 1})
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 import warnings
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import jubako.models
-from jubako.errors import InvalidArgument, ModelDigestMismatch, ModelNotTrusted, OfferNotFound
+from jubako.errors import InvalidArgument, ModelDigestMismatch, ModelNotTrusted, OfferNotFound, StoreError
 from jubako.models import load_object, save_object
 from jubako.plugins import compose
 from jubako.settings import PluginSettings, TrustSettings
@@ -199,8 +200,8 @@ def test_the_error_names_where_an_imported_model_came_from(workspace):
     with other.model_store.draft(tag, origin="https://example.org/models") as copied:
         for path in folder.iterdir():
             (copied / path.name).write_bytes(path.read_bytes())
+    forget_trust(workspace)
     with using_workspace(workspace), pytest.raises(ModelNotTrusted) as caught:
-        forget_trust(workspace)
         load_object(tag, module="toy", _model_store=other.model_store)
     # The command would look for it in another store.
     assert "models trust" not in str(caught.value)
@@ -229,6 +230,64 @@ def rewrite_manifest(model, *changes):
         assert old in text
         text = text.replace(old, new)
     write(path, text.encode())
+
+
+FULL = """
+import errno
+import os
+
+from jubako.contracts.serializer import Serializer
+from jubako.exceptions import InvalidArgument
+
+class Full(Serializer):
+    def can_dump(self, model):
+        return True
+
+    def dump(self, model, folder):
+        try:
+            raise OSError(*model)
+        except OSError as error:
+            raise InvalidArgument("it cannot be kept") from error
+
+    def load(self, folder):
+        raise NotImplementedError
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [((errno.ENOSPC, "No space left"), "No space left"), (("10 requested and 5 written",), "10 requested")],
+)
+def test_a_disk_that_fails_does_not_make_code_of_data(failure, words, site, composition_with):
+    plugin = STIFF.replace("stiff_work:Stiff", "full_work:Full")
+    site.install(
+        "jubako-full", plugins={"full": "full_plugin"}, modules={"full_plugin.py": plugin, "full_work.py": FULL}
+    )
+    composition_with("full")
+    with pytest.raises(StoreError, match=rf"(?s)model iris:\w+ was not saved.*{words}"):
+        save_object("iris", failure, module="toy", serializers=("stiff-data", "cloudpickle"))
+    assert jubako.models.list() == []
+
+
+def test_an_object_that_misses_a_file_of_its_own_is_no_failing_disk(site, composition_with):
+    plugin = STIFF.replace("stiff_work:Stiff", "full_work:Full")
+    site.install(
+        "jubako-full", plugins={"full": "full_plugin"}, modules={"full_plugin.py": plugin, "full_work.py": FULL}
+    )
+    composition_with("full")
+    with pytest.warns(UserWarning, match="stored as cloudpickle"):
+        save_object("iris", (errno.ENOENT, "missing"), module="toy", serializers=("stiff-data", "cloudpickle"))
+
+
+def test_a_changed_manifest_is_named_when_the_model_is_loaded():
+    tag = save_object(
+        "iris", np.arange(3), module="toy", serializers=ALL, custom_objects={"more": 1}, labels={"a": "b"}
+    )
+    rewrite_manifest(jubako.models.get(tag), ("a: b", "a: c"))
+    opened = jubako.models.get(tag)
+    for load in (lambda: load_object(tag, module="toy"), lambda: opened.custom_objects, opened.trust):
+        with pytest.raises(ModelDigestMismatch, match=r"model\.yaml is damaged, or was changed"):
+            load()
 
 
 def test_every_damaged_file_is_named_when_it_is_loaded():

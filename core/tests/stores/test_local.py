@@ -229,6 +229,19 @@ def test_a_read_only_home_is_read_and_a_save_says_why(store):
     assert store.list() == [tag]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+@pytest.mark.parametrize("closed", ["models/iris/b/model.yaml", ".store/models/iris/{record}"])
+def test_a_version_that_may_not_be_read_does_not_make_an_older_one_the_latest(closed, store):
+    save(store, "iris:a")
+    save(store, "iris:b")
+    (record,) = (store.home / ".store/models/iris").glob("*-b")
+    with (
+        a_home_that_others_own(store.home, closed.format(record=record.name)),
+        pytest.raises(StoreError, match=r"(?s)cannot be read.*Permission denied"),
+    ):
+        store.resolve(Tag("iris"))
+
+
 @contextlib.contextmanager
 def a_home_that_others_own(home, closed=None):
     """Take away the right to write, and in one folder to read, also from root: it acts as nobody meanwhile."""

@@ -22,6 +22,7 @@ from jubako.services.bento import Bento
 from jubako.services.service import Service
 from jubako.services.targets import Target, import_isolated_target, resolve_source
 from jubako.stores.digests import digest_folder
+from jubako.stores.failures import remedy_of, store_failure
 from jubako.stores.local import LocalStore
 from jubako.stores.manifests import read_model_info, write_bento_info
 from jubako.values.bento import BentoAPI, BentoInfo, BentoModel, BentoRunner
@@ -138,11 +139,15 @@ def build_from(
         tag = Tag(service.name, version) if version is not None else Tag(service.name).make_new_version()
         if not tag.is_exact:
             raise InvalidArgument(f"a Bento's version cannot be {version!r}.", do="give another, or none")
-        with workspace.bento_store.draft(tag, origin="built") as folder:
+        with (
+            workspace.bento_store.draft(tag, origin="built") as folder,
+            store_failure(f"Bento {tag} was not built"),
+        ):
             _run_steps(Draft(folder, context, service, options.to_plain()), workspace)
             _check_packed(target, folder)
-            write_bento_info(folder, _describe(tag, target, service, options, folder))
-        return Bento.from_folder(workspace.bento_store.open(tag))
+            info = _describe(tag, target, service, options, folder)
+            write_bento_info(folder, info)
+        return Bento(workspace.bento_store.open(tag), info)
 
 
 def _run_steps(draft: Draft, workspace: Workspace) -> None:
@@ -155,7 +160,10 @@ def _run_steps(draft: Draft, workspace: Workspace) -> None:
         except JubakoError as error:
             error.add_note(f"(in {name})")
             raise
-        except Exception as error:  # a plugin's code, or the disk's answer to ours
+        except OSError as error:
+            why = " ".join(filter(None, (f"{error.strerror or error}", error.filename and f"({error.filename})")))
+            raise BuildError(f"{name} failed.", why=f"{why}.", do=remedy_of(error)) from error
+        except Exception as error:  # a plugin's code
             raise BuildError(f"{name} failed.", why=f"{type(error).__name__}: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import os
 import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from jubako.models.model import CUSTOM_OBJECTS_FILE, Model, inside
 from jubako.plugins import Composition, PluginReport, names_of
 from jubako.serializers.cloudpickle import dump_file
 from jubako.stores.digests import digest_folder
+from jubako.stores.failures import store_failure
 from jubako.stores.manifests import write_model_info
 from jubako.values.model import ModelContext, ModelInfo
 from jubako.values.signature import Signature
@@ -91,12 +93,14 @@ def create(
     workspace = current_workspace()
     store = _model_store or workspace.model_store
     tag = Tag.from_taglike(name).make_new_version()
+    with store_failure(f"model {tag} cannot be saved: this Python's packages cannot be read"):
+        context = _describe_context(workspace.composition, module, framework_name, framework_distributions)
     info = ModelInfo(
         tag=tag,
         module=module,
         serializer="",
         creation_time=datetime.now(UTC),
-        context=_describe_context(workspace.composition, module, framework_name, framework_distributions),
+        context=context,
         signatures=dict(signatures or {}),
         labels=dict(labels or {}),
         options=plain(options or {}, "options"),
@@ -106,9 +110,11 @@ def create(
     with store.draft(tag) as folder:
         draft = ModelDraft(tag, folder)
         yield draft
-        if custom_objects:
-            dump_file(dict(custom_objects), folder / CUSTOM_OBJECTS_FILE)
-        _write_manifest(workspace, folder, attrs.evolve(info, serializer=draft.serializer))
+        with store_failure(f"model {tag} was not saved"):
+            if custom_objects:
+                _refuse_taken(folder, CUSTOM_OBJECTS_FILE)
+                dump_file(dict(custom_objects), folder / CUSTOM_OBJECTS_FILE)
+            _write_manifest(workspace, folder, attrs.evolve(info, serializer=draft.serializer))
 
 
 def get(tag: Tag | str, *, _model_store: Store | None = None) -> Model:
@@ -163,15 +169,17 @@ def delete(tag: Tag | str, *, _model_store: Store | None = None) -> None:
 
 
 def _write_manifest(workspace: Workspace, folder: Path, info: ModelInfo) -> None:
-    if (folder / StoreKind.MODELS.manifest_name).exists():
-        raise InvalidArgument(
-            f"a model's files cannot include {StoreKind.MODELS.manifest_name}.", do="use another name"
-        )
+    _refuse_taken(folder, StoreKind.MODELS.manifest_name)
     complete = attrs.evolve(info, files=digest_folder(folder))
     write_model_info(folder, complete)
     if complete.has_custom_objects or _runs_code(workspace, complete.serializer):
         # Before it is published: a model that was saved here and is not trusted would be a riddle.
         workspace.trust.trust(complete.digest, f"{complete.tag} saved {complete.creation_time:%Y-%m-%d}")
+
+
+def _refuse_taken(folder: Path, name: str) -> None:
+    if os.path.lexists(folder / name):
+        raise InvalidArgument(f"a model's files cannot include {name}.", do="use another name")
 
 
 def _runs_code(workspace: Workspace, serializer: str) -> bool:

@@ -16,6 +16,7 @@ from jubako.errors import InvalidArgument, JubakoError
 from jubako.models.catalog import ModelDraft, create, get
 from jubako.models.model import Model
 from jubako.plugins import Composition
+from jubako.stores.failures import find_disk_error, store_failure
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace
@@ -132,12 +133,13 @@ def _dump_first(
     refusals: dict[str, str] = {}
     for name in names:
         serializer = _make_serializer(composition, composition.find(SerializerType, name))
-        refusal = _try_dump(serializer, obj, draft.path, is_same)
-        if not refusal:
-            draft.serializer = name
-            return refusals
-        refusals[name] = f"{name}: {refusal}"
-        _empty(draft.path)
+        with store_failure(f"model {draft.tag} was not saved"):
+            refusal = _try_dump(serializer, obj, draft.path, is_same)
+            if not refusal:
+                draft.serializer = name
+                return refusals
+            refusals[name] = f"{name}: {refusal}"
+            _empty(draft.path)
     raise InvalidArgument(
         f"{type(obj).__name__} cannot be stored as {' or '.join(names)}.",
         why=" ".join(refusals.values()),
@@ -159,16 +161,23 @@ def _is_code(composition: Composition, serializer: str) -> bool:
 
 
 def _try_dump(serializer: Serializer, obj: Any, folder: Path, is_same: Callable[[Any, Any], bool]) -> str:
-    """Write and read the object; say in a sentence why that does not work, or return nothing."""
+    """Write and read the object; say in a sentence why that does not work, or return nothing.
+
+    Raises:
+        OSError: the disk is why. A failing disk must not make code of what is data: no other format is tried.
+    """
     if not serializer.can_dump(obj):
         return f"it does not take {type(obj).__name__}."
     try:
         serializer.dump(obj, folder)
         read = serializer.load(folder)
         is_back = is_same(obj, read)
-    except JubakoError as error:
-        return " ".join(part for part in (error.message, error.why) if part)
     except Exception as error:  # noqa: BLE001  # formats, and the object's own methods, are foreign code
+        failure = find_disk_error(error)
+        if failure is not None:
+            raise failure from None
+        if isinstance(error, JubakoError):
+            return " ".join(part for part in (error.message, error.why) if part)
         return f"{type(error).__name__}: {error}."
     return "" if is_back else "what is read back is not the same."
 

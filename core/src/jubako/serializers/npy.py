@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tokenize
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -36,10 +36,17 @@ class NpySerializer(Serializer):
         path = folder / FILE_NAME
         try:
             with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
+                array = np.lib.format.read_array(_Reader(file), allow_pickle=False)
                 if file.read(1):
                     raise InvalidManifest(f"{path} holds more than one array.")
         # A header is read as a Python literal, hence the tokenizer's errors; MemoryError: it claims a vast shape.
         except (OSError, ValueError, TypeError, SyntaxError, MemoryError, tokenize.TokenError, RecursionError) as error:
             raise InvalidManifest(f"{path} cannot be read as npy.", why=f"{type(error).__name__}: {error}.") from error
         return array
+
+
+class _Reader:
+    """A file that numpy reads with `read`: one that it knows for a file it reads by itself, and swallows errors."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read

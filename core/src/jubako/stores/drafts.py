@@ -90,7 +90,8 @@ def remove_tree(path: Path) -> None:
         for file in path.rglob("*"):
             with contextlib.suppress(OSError):
                 file.chmod(0o700)
-    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # rmtree does not ignore all of them
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_abandoned(draft: Path) -> bool:

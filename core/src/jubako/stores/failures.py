@@ -34,20 +34,22 @@ def describe_failure(what: str, error: OSError) -> StoreError:
         error: what the system said.
     """
     place = f" ({error.filename})" if error.filename else ""
-    return StoreError(f"{what}.", why=f"{error.strerror or error}{place}.", do=_remedy(error))
+    return StoreError(f"{what}.", why=f"{error.strerror or error}{place}.", do=remedy_of(error))
 
 
 def find_disk_error(error: BaseException) -> OSError | None:
     """The error among `error` and its causes that says that the disk, not the data, is at fault; None if none does."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
+        # Numpy, for one, reports writes that were cut short without a number.
+        if isinstance(cause, OSError) and (cause.errno is None or cause.errno in _DISK_ERRORS):
             return cause
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _remedy(error: OSError) -> str:
+def remedy_of(error: OSError) -> str:
+    """What to do about an error of the system."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "make the folder accessible for this user, or set JUBAKO_HOME to one that is"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -20,7 +20,7 @@ from jubako.errors import AlreadyExists, InvalidArgument, InvalidManifest, Model
 from jubako.stores.digests import sha256_of
 from jubako.stores.drafts import Draft, move_to_trash, remove_tree, sweep
 from jubako.stores.durability import make_folder, seal, sync_folders
-from jubako.stores.failures import store_failure
+from jubako.stores.failures import find_disk_error, store_failure
 from jubako.stores.manifests import read_info
 from jubako.stores.near import describe_near
 from jubako.stores.places import path_of_url
@@ -88,8 +88,8 @@ class LocalStore(Store):
 
     def origin(self, tag: Tag) -> str:
         """Where the version came from; empty if that was not recorded."""
-        digest = self._manifest_digest(tag)
         with contextlib.suppress(StoreError), self._reading():
+            digest = self._manifest_digest(tag)
             for facts in self._recorded(tag):
                 if facts.manifest_sha256 == digest:
                     return facts.origin
@@ -222,11 +222,14 @@ class LocalStore(Store):
     def _creation_time(self, tag: Tag) -> datetime:
         try:
             return read_info(self._place(tag), self.kind).creation_time
-        except InvalidManifest:  # deleted just now, or damaged: then opening it says so
+        except InvalidManifest as error:  # deleted just now, or damaged: then opening it says so
+            if find_disk_error(error) is not None:
+                raise
             return datetime.min.replace(tzinfo=UTC)
 
     def _manifest_digest(self, tag: Tag) -> str | None:
-        return _digest_or_none(self._place(tag) / self.kind.manifest_name)
+        with self._reading():
+            return _digest_or_none(self._place(tag) / self.kind.manifest_name)
 
     def _sweep(self, name: str) -> None:
         sweep(self._root)
@@ -303,5 +306,5 @@ def _tag_or_none(name: str, version: str) -> Tag | None:
 def _digest_or_none(manifest: Path) -> str | None:
     try:
         return sha256_of(manifest)
-    except OSError:  # deleted just now
+    except (FileNotFoundError, NotADirectoryError):  # deleted just now
         return None
