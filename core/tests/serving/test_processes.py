@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -134,6 +135,13 @@ def ask(served, seconds="0"):
         with contextlib.suppress(ConnectionError, http.client.HTTPException):
             status, body = served.post("/ask", seconds, JSON_TYPE)
             return status, json.loads(body)
+
+
+def exits(served, role, cause):
+    """How many processes of a role have ended for a cause, by the metrics."""
+    pattern = rf'^jubako_process_exits_total{{cause="{cause}",role="{role}"}} (.*)$'
+    found = re.search(pattern, served.get("/metrics")[1].decode(), re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
 
 
 def goes_over(served, answer):
@@ -362,6 +370,88 @@ def test_an_api_worker_that_is_replaced_while_no_replica_can_be_answers_503_unti
     served.wait_until(lambda: served.get("/readyz")[0] == 200)
     assert ask(served) == (200, [2, 22])
     assert served.stop() == 0
+
+
+def test_a_process_that_does_not_become_ready_in_time_ends_the_start(start, folder):
+    (folder / "service.py").write_text(
+        SERVICE.replace("self.weights = int", "time.sleep(600)\n        self.weights = int")
+    )
+    served = start(JUBAKO_RUNNERS__START_TIMEOUT_S="2")
+    assert served.ended() == 1
+    assert "was not ready within 2 s." in served.text
+    assert "Do: raise runners.start_timeout_s" in served.text
+    assert "Traceback" not in served.text
+    assert served.processes() == []
+
+
+@linux
+def test_a_replica_that_hangs_when_it_is_replaced_is_killed_and_tried_again(start_processes, folder):
+    (folder / "service.py").write_text(
+        SERVICE.replace(
+            "self.weights = int",
+            'while (HERE / "hang").exists():\n            time.sleep(0.05)\n        self.weights = int',
+        )
+    )
+    served = start_processes(JUBAKO_RUNNERS__START_TIMEOUT_S="10", JUBAKO_RUNNERS__RESTART_LONGEST_S="0.5")
+    served.wait_until_ready()
+    (folder / "hang").touch()
+    kill(served.processes("jubako-replica")[0])
+    served.wait_for_line(r"was not ready within 10 s\. It is started again")
+    (folder / "hang").unlink()
+    served.wait_until(lambda: len(served.processes("jubako-replica")) == 2)
+    served.wait_until(lambda: exits(served, "replica versioned", "start_timeout") >= 1)
+    assert exits(served, "replica versioned", "oom_suspect") == 1
+    assert served.stop() == 0
+
+
+@linux
+def test_sighup_stays_ignored_if_it_was_when_the_server_was_started(start):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        served = start()
+        served.wait_until_ready()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    os.killpg(served.process.pid, signal.SIGHUP)
+    for pid in [served.process.pid, *served.processes()]:
+        status = Path(f"/proc/{pid}/status").read_text()
+        ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+        assert ignored & 1 << signal.SIGHUP - 1, status
+    assert ask(served) == (200, [2, 22])
+    assert "a new generation is started" not in served.text
+    assert served.stop() == 0
+
+
+@linux
+def test_the_system_ends_replicas_before_workers_and_these_before_the_supervisor(start_processes):
+    served = start_processes()
+    served.wait_until_ready()
+
+    def score(pid):
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    own = score(served.process.pid)
+    for name, points in (("jubako-api", 100), ("jubako-zygote", 100), ("jubako-replica", 200)):
+        assert {score(pid) for pid in served.processes(name)} == {min(1000, own + points)}
+    assert served.stop() == 0
+
+
+@linux
+def test_what_a_replica_leaves_behind_ends_with_it(start_processes, folder):
+    (folder / "service.py").write_text(
+        SERVICE.replace(
+            "self.weights = int", "import subprocess; subprocess.Popen(['sleep', '1000'])\n        self.weights = int"
+        )
+    )
+    served = start_processes()
+    served.wait_until_ready()
+    gone = served.processes("sleep")
+    assert len(gone) == 2
+    kill(*served.processes("jubako-replica"))
+    replaced(served, "sleep", gone)
+    served.wait_until(lambda: not set(gone) & set(served.processes()))
+    assert served.stop() == 0
+    served.wait_until(lambda: served.processes() == [])
 
 
 def test_a_runner_that_cannot_be_set_up_is_one_paragraph(start, folder):

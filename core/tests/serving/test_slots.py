@@ -8,6 +8,7 @@ import errno
 import pytest
 
 from jubako.serving.children import ProcessEnded
+from jubako.serving.exits import Cause
 from jubako.serving.restarts import RestartRule
 from jubako.serving.slots import Slot
 
@@ -15,6 +16,8 @@ NO_MEMORY = OSError(errno.ENOMEM, "Cannot allocate memory")
 
 
 class Process:
+    cause = Cause.FAILED
+
     def __init__(self):
         self.ended = asyncio.get_running_loop().create_future()
 

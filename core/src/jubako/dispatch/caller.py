@@ -197,7 +197,7 @@ class CallerQueue:
             replica.credit_rows -= pending.call.arguments.rows
             batches.setdefault(replica, []).append(pending.call)
         for replica, calls in batches.items():
-            replica.line.send(calls)
+            replica.send(calls)
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """See `ReplicaListener`."""
@@ -256,14 +256,34 @@ class CallerQueue:
                 # Alone from now on: joined with others, it could take them along when it kills a second replica.
                 arguments = attrs.evolve(pending.call.arguments, fit_key=None)
                 pending.call = attrs.evolve(pending.call, tries=pending.call.tries + 1, arguments=arguments)
-            pending.replica = None
             requeued.append(pending)
-        for pending in reversed(requeued):
+        self._send_again(requeued)
+        self._note_idle()
+        self._end_without_replica()
+
+    def fell_silent(self, replica: ReplicaEnd) -> None:
+        """See `ReplicaListener`; what it has not begun is sent to another one, or to the same if it comes back."""
+        # It may have begun them without having said so.
+        if not self._is_idempotent:
+            return
+        waiting = [each for each in self._pending.values() if each.replica is replica and not each.is_started]
+        replica.take_back([pending.call for pending in waiting])
+        self._send_again(waiting)
+
+    def held_until_s(self, receiver: object) -> float:
+        """The last deadline of the calls that a replica has, on the clock of `time.monotonic()`; 0 if it has none.
+
+        Args:
+            receiver: of the replica's line.
+        """
+        return max((each.call.deadline_s for each in self._pending.values() if each.replica is receiver), default=0.0)
+
+    def _send_again(self, calls: Sequence[Pending]) -> None:
+        for pending in reversed(calls):
+            pending.replica = None
             self._unsent[pending.call.number] = pending
             self._unsent.move_to_end(pending.call.number, last=False)
-        self._note_idle()
         self.has_room()
-        self._end_without_replica()
 
     def _end_without_replica(self) -> None:
         if self._outage is not None and not self._replicas:

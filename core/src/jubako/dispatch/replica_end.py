@@ -8,7 +8,7 @@ from typing import Protocol
 
 from jubako.contracts.backend import BatchRecord
 from jubako.dispatch.admission import Amount, Load
-from jubako.dispatch.messages import Answer, Line
+from jubako.dispatch.messages import Answer, Line, SentCall
 from jubako.runners.arguments import CallArguments
 
 
@@ -26,6 +26,9 @@ class ReplicaListener(Protocol):
 
     def batch_returned(self, record: BatchRecord) -> None:
         """A batch has ended."""
+
+    def fell_silent(self, replica: ReplicaEnd) -> None:
+        """The replica shows no sign of life."""
 
     def lost(self, replica: ReplicaEnd, reason: str) -> None:
         """The replica is gone."""
@@ -49,6 +52,7 @@ class ReplicaEnd:
         self._listener = listener
         self.credit_rows = 0
         self.is_silent = False
+        self._taken_back: set[int] = set()
         self._running = Amount()
         self._running_since_s = 0.0
 
@@ -63,6 +67,19 @@ class ReplicaEnd:
         """Count such a call off."""
         self._running.remove(arguments)
 
+    def take_back(self, calls: Sequence[SentCall]) -> None:
+        """Ask for calls that it has not begun, as far as is known; what it says of them from now on is passed over."""
+        numbers = [call.number for call in calls]
+        self._taken_back.update(numbers)
+        self.credit_rows += sum(call.arguments.rows for call in calls)
+        self.line.withdraw(numbers)
+
+    def send(self, calls: Sequence[SentCall]) -> None:
+        """Hand over calls; the credit for them is taken already."""
+        # What it says of the first time that it had them is true of the second, too.
+        self._taken_back.difference_update(call.number for call in calls)
+        self.line.send(calls)
+
     def load(self, now_s: float) -> Load:
         """How busy it is."""
         elapsed_s = now_s - self._running_since_s if self._running.calls else 0.0
@@ -72,6 +89,8 @@ class ReplicaEnd:
         """See `Receiver`."""
         # What it took up as its next batch runs since then.
         self._running_since_s = time.monotonic()
+        if self._taken_back:
+            answers = [answer for answer in answers if answer.number not in self._taken_back]
         self._listener.answered(answers)
 
     def credited(self, rows: int) -> None:
@@ -81,6 +100,8 @@ class ReplicaEnd:
 
     def started(self, numbers: Sequence[int]) -> None:
         """See `Receiver`."""
+        if self._taken_back:
+            numbers = [number for number in numbers if number not in self._taken_back]
         self._listener.started(numbers)
 
     def batch_returned(self, record: BatchRecord) -> None:
@@ -90,6 +111,8 @@ class ReplicaEnd:
     def silent(self, is_silent: bool) -> None:
         """See `Receiver`."""
         self.is_silent = is_silent
+        if is_silent:
+            self._listener.fell_silent(self)
         self._listener.has_room()
 
     def lost(self, reason: str) -> None:

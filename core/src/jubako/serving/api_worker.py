@@ -7,10 +7,12 @@ generation makes its Plan; every other one, and every later one, is given it.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from jubako.serving.control import (
     Record,
     RunnerState,
     Serve,
+    Silent,
     StartWorker,
     Stop,
     Warm,
@@ -43,7 +46,13 @@ from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import compose_planned, find_target, make_plan, pinned_workspace
 from jubako.serving.signals import end_process_after
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
+from jubako.serving.system import (
+    WORKER_MEMORY_POINTS,
+    die_with_parent,
+    leave_signals_to_supervisor,
+    name_process,
+    offer_memory,
+)
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
 _logger = logging.getLogger(__name__)
@@ -56,6 +65,9 @@ def main() -> None:
     """Run one API worker; returns when it is told to stop."""
     leave_signals_to_supervisor()
     die_with_parent()
+    offer_memory(WORKER_MEMORY_POINTS)
+    # What native code does before it takes the process along is told by its Python stack.
+    faulthandler.enable()
     link = ProcessLink(socket.socket(fileno=int(sys.argv[1])))
     start = link.receive()
     if not isinstance(start, StartWorker):
@@ -186,9 +198,17 @@ class ApiWorker:
         if not self._channels:
             return None
         return {
-            runner.name: RunnerChannels(self._channels[runner.name], runner.batch_options, is_optional=self._joins)
+            runner.name: RunnerChannels(
+                self._channels[runner.name],
+                runner.batch_options,
+                is_optional=self._joins,
+                tell_silence=partial(self._tell_silence, runner.name),
+            )
             for runner in runners
         }
+
+    def _tell_silence(self, runner: str, index: int, held_until_s: float | None) -> None:
+        self._link.send(Silent(runner, index, held_until_s))
 
     def _take(self, record: Record) -> None:
         match record:

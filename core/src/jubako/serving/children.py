@@ -6,6 +6,7 @@ Only the main thread starts processes: Linux ties a process's parent-death signa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -16,7 +17,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from jubako.errors import CommandError
-from jubako.serving.control import Began, Failed, Record
+from jubako.serving.control import Began, Failed, Record, Stop
+from jubako.serving.exits import Cause, cause_of_end
 from jubako.serving.links import SupervisorLink
 from jubako.serving.system import IS_LINUX, describe_end, holding_signals
 
@@ -33,6 +35,10 @@ _UNCLAIMED = 64
 
 class ProcessEnded(CommandError):
     """A process ended, or said that it cannot start, while something was awaited of it."""
+
+
+class StartTimeout(ProcessEnded):
+    """A process was not ready in time; it is killed."""
 
 
 class Reaper:
@@ -86,6 +92,7 @@ class Child:
         name: for people, such as `API worker 0`.
         connected: the supervisor's end of the link; owned by the child from now on.
         reaper: hears of its end.
+        leads_group: True if it begins a process group of its own; what is left of that ends with it.
 
     Attributes:
         name: for people.
@@ -93,7 +100,7 @@ class Child:
         ended: done when the process has ended, with its status; None if that is not known.
     """
 
-    def __init__(self, name: str, connected: socket.socket, reaper: Reaper) -> None:
+    def __init__(self, name: str, connected: socket.socket, reaper: Reaper, *, leads_group: bool = False) -> None:
         self.name = name
         self.pid: int | None = None
         self._loop = asyncio.get_running_loop()
@@ -103,6 +110,8 @@ class Child:
         self._received: dict[type[Any], asyncio.Future[Any]] = {}
         self._failure: Failed | None = None
         self._is_own = False
+        self._leads_group = leads_group
+        self._wanted: Cause | None = None
         self.link = SupervisorLink(connected, self._take, self._link_ended)
 
     def runs_as(self, pid: int, *, is_own: bool = True) -> None:
@@ -121,17 +130,33 @@ class Child:
         """Have `receive` called with every record from now on."""
         self._hearers.append(receive)
 
-    async def expect(self, kind: type[_Record]) -> _Record:
+    @property
+    def cause(self) -> Cause:
+        """Why it has ended; once it has."""
+        return cause_of_end(self.ended.result(), self._wanted)
+
+    async def expect(self, kind: type[_Record], within_s: float | None = None) -> _Record:
         """Wait for the first record of a kind.
+
+        Args:
+            kind: of the record.
+            within_s: the setting `runners.start_timeout_s`; None waits for as long as the process lives.
 
         Raises:
             ProcessEnded: the process cannot start, and says why; or it ended before.
+            StartTimeout: the time is over; the process is killed.
         """
         awaited: asyncio.Future[_Record] = self._future(kind)
-        await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED, timeout=within_s)
         if awaited.done():
             return awaited.result()
-        raise self.reason()
+        if self.ended.done():
+            raise self.reason()
+        self.kill(Cause.START_TIMEOUT)
+        raise StartTimeout(
+            f"{self.name} was not ready within {within_s:g} s.",
+            do="raise runners.start_timeout_s if it needs longer",
+        )
 
     async def unless_ended(self, work: Coroutine[Any, Any, object]) -> None:
         """Wait for something else, but no longer than the process lives.
@@ -154,15 +179,26 @@ class Child:
         status = self.ended.result() if self.ended.done() else None
         return ProcessEnded(f"{self.name} ended {describe_end(status)} before it was ready.")
 
-    def kill(self) -> None:
-        """End the process now, whatever it does."""
+    def stop(self) -> None:
+        """Ask the process to end."""
+        self._wanted = self._wanted or Cause.STOPPED
+        self.link.send(Stop())
+
+    def end_link(self) -> None:
+        """Ask a process to end that takes the end of its link for that."""
+        self._wanted = self._wanted or Cause.STOPPED
+        self.link.close()
+
+    def kill(self, cause: Cause = Cause.STOPPED) -> None:
+        """End the process now, whatever it does; the first cause that is given holds."""
+        self._wanted = self._wanted or cause
         if not self.ended.done() and self.pid is not None:
             # Not waited for yet, so that the number is still its own.
             try:
                 os.kill(self.pid, signal.SIGKILL)
             except ProcessLookupError:
                 self._end(None)
-        elif self.pid is None:
+        elif self.pid is None and not self.ended.done():
             # Forked just now, and not heard of: without a link it ends by itself.
             self._link_ended()
 
@@ -212,6 +248,10 @@ class Child:
         # Its last words may still be there.
         self.link.read_rest()
         self.link.close()
+        if self._leads_group and self.pid is not None:
+            # What user code has started and left behind.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         if not self.ended.done():
             self.ended.set_result(status)
 

@@ -122,6 +122,22 @@ class RunnerState:
 
 
 @attrs.frozen
+class Silent:
+    """From an API worker: a replica shows no sign of life, or does again.
+
+    Args:
+        runner: the name of its runner.
+        index: which replica.
+        held_until_s: the last deadline of the calls that it has of this worker, on the clock of `time.monotonic()`; 0
+            if it has none, None if it is heard again or gone.
+    """
+
+    runner: str
+    index: int
+    held_until_s: float | None
+
+
+@attrs.frozen
 class StartReplica:
     """To a replica, first: load the model.
 
@@ -252,6 +268,7 @@ Record = (
     | Warm
     | Serve
     | RunnerState
+    | Silent
     | StartReplica
     | Began
     | WarmUp

@@ -11,11 +11,12 @@ from typing import Any
 import attrs
 
 from jubako.serving.children import Child, ProcessEnded, Reaper
-from jubako.serving.control import Cut, RunnerState, Stop
+from jubako.serving.control import Cut, RunnerState
 from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.pinning import PinsDesk
 from jubako.serving.replicas import Replicas
 from jubako.serving.restarts import RestartRule
+from jubako.serving.silence import SilenceDesk
 from jubako.serving.slots import Slot
 from jubako.serving.workers import WorkerOrders, WorkerSlot
 from jubako.settings import Settings
@@ -75,6 +76,7 @@ class Generation:
             reaper=place.reaper,
             desk=place.desk,
             pins=PinsDesk(),
+            silence=SilenceDesk(self._replica),
             states=self._states,
         )
         self._workers = [WorkerSlot(index, self._orders, self._rule) for index in range(place.workers)]
@@ -135,7 +137,7 @@ class Generation:
         # A worker that is only starting has nothing to answer.
         await _kill(slot.child for slot in self._workers if not slot.is_ready)
         for child in working:
-            child.link.send(Stop())
+            child.stop()
         cutting = asyncio.create_task(self._cut_workers(working, cut))
         limit_s = self._place.settings.server.drain_s + _OVERTIME_S
         is_orderly = all(await asyncio.gather(*(child.end_within(limit_s) for child in working)))
@@ -198,6 +200,9 @@ class Generation:
             child.link.send(Cut())
         await asyncio.sleep(_CUT_S)
         await _kill(working)
+
+    def _replica(self, runner: str, index: int) -> Child | None:
+        return None if self._replicas is None else self._replicas.find(runner, index)
 
     def _states(self) -> tuple[RunnerState, ...]:
         return () if self._replicas is None else self._replicas.states()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import random
@@ -24,7 +25,15 @@ from jubako.serving.logs import configure_logging
 from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import compose_planned, find_target, make_runner, pinned_workspace
 from jubako.serving.signals import end_process_after
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
+from jubako.serving.system import (
+    REPLICA_MEMORY_POINTS,
+    WORKER_MEMORY_POINTS,
+    die_with_parent,
+    lead_process_group,
+    leave_signals_to_supervisor,
+    name_process,
+    offer_memory,
+)
 from jubako.values.placement import Placement
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
@@ -37,6 +46,8 @@ def main() -> None:
     """Run a replica that was started on its own."""
     leave_signals_to_supervisor()
     die_with_parent()
+    # As one that is forked has it from the zygote.
+    offer_memory(WORKER_MEMORY_POINTS)
     link, listening = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     run_replica(link, listening)
 
@@ -50,6 +61,10 @@ def run_replica(connected: socket.socket, listening: socket.socket, composition:
         composition: the plugins, if they are composed already.
     """
     name_process("jubako-replica")
+    lead_process_group()
+    offer_memory(REPLICA_MEMORY_POINTS - WORKER_MEMORY_POINTS)
+    # What a model does before it takes the process along is told by its Python stack.
+    faulthandler.enable()
     link = ProcessLink(connected)
     link.send(Began(os.getpid()))
     start = link.receive()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from jubako.serving.children import Child, ProcessEnded, Reaper, link_pair, spawn
-from jubako.serving.control import Ready, RunnerState, StartReplica, Stop
+from jubako.serving.children import Child, ProcessEnded, Reaper, StartTimeout, link_pair, spawn
+from jubako.serving.control import Ready, RunnerState, StartReplica
 from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.pinning import PinsDesk
 from jubako.serving.restarts import RestartRule
@@ -57,7 +57,7 @@ class Replicas:
         self._desk = desk
         self._pins = pins
         self._changed = changed
-        self._zygote = ZygoteKeeper(settings, rule, reaper)
+        self._zygote = ZygoteKeeper(settings, rule, reaper, desk)
         self._listening: list[socket.socket] = []
         self.slots: list[ReplicaSlot] = []
 
@@ -94,6 +94,13 @@ class Replicas:
                 )
         return channels
 
+    def find(self, runner: str, index: int) -> Child | None:
+        """The process that is a replica now; None if there is none that is ready."""
+        for slot in self.slots:
+            if (slot.runner, slot.index) == (runner, index) and slot.is_ready:
+                return slot.child
+        return None
+
     def states(self) -> tuple[RunnerState, ...]:
         """Whether each runner has a replica, or will have one soon."""
         states: dict[str, RunnerState] = {}
@@ -114,7 +121,7 @@ class Replicas:
         working = [slot.child for slot in self.slots if slot.child is not None and slot.is_ready]
         starting = [slot.child for slot in self.slots if slot.child is not None and not slot.is_ready]
         for child in working:
-            child.link.send(Stop())
+            child.stop()
         for child in starting:
             child.kill()
             await asyncio.wait((child.ended,))
@@ -156,6 +163,7 @@ class ReplicaSlot(Slot):
     ) -> None:
         super().__init__(f"replica {start.index} of runner {runner.name!r}", rule)
         self.runner = runner.name
+        self.index = start.index
         self._start = start
         self._can_fork = runner.can_fork
         self._listening = listening
@@ -168,8 +176,8 @@ class ReplicaSlot(Slot):
     def open(self) -> Child:
         """See `Slot`."""
         ours, theirs = link_pair()
-        child = Child(self.name, ours, self._reaper)
-        self._desk.attend(child, f"replica {self.runner}", self._start.index)
+        child = Child(self.name, ours, self._reaper, leads_group=True)
+        self._desk.attend(child, f"replica {self.runner}", self.index)
         self._pins.attend(child)
         if self._can_fork and not self._zygote.is_broken:
             with theirs:
@@ -182,7 +190,9 @@ class ReplicaSlot(Slot):
         """See `Slot`."""
         child.link.send(attrs.evolve(self._start, plan=self._pins.complete(self._start.plan)))
         try:
-            await child.expect(Ready)
+            await child.expect(Ready, self._start.settings.runners.start_timeout_s)
+        except StartTimeout:
+            raise
         except ProcessEnded as error:
             if child.pid is None:
                 raise NeverBegan(error.message) from error

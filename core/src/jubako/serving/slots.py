@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 
 from jubako.serving.children import Child, ProcessEnded
+from jubako.serving.exits import Cause
 from jubako.serving.restarts import RestartRule, Restarts
 from jubako.serving.system import describe_end
 
@@ -94,7 +95,8 @@ class Slot(ABC):
                     self.first.set_result(None)
                 self.changed()
                 status = await asyncio.shield(child.ended)
-                self.reason = f"{self.name} ended {describe_end(status)}."
+                hint = " Perhaps the system had no memory left." if child.cause is Cause.OOM_SUSPECT else ""
+                self.reason = f"{self.name} ended {describe_end(status)}.{hint}"
             self.is_ready, self.child = False, None
             wait_s = self._restarts.died(None if ready_s is None else loop.time() - ready_s)
             _logger.warning("%s It is started again %s.", self.reason, f"in {wait_s:g} s" if wait_s else "at once")

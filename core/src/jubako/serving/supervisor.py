@@ -125,7 +125,9 @@ class _Supervisor:
 
         # An asyncio handler would do for these two as well, but not tell one wish to stop from two.
         with StopSignals(_soon(self._stopping), _soon(self._cutting)) as signals:
-            loop.add_signal_handler(signal.SIGHUP, self._renewing.set)
+            # Ignored by who started this, as by nohup, it stays ignored.
+            if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, self._renewing.set)
             try:
                 # Before the first generation reads its sources, so that no change goes unseen.
                 with self._watching_sources():

@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 IS_LINUX = sys.platform == "linux"
 
@@ -19,6 +20,11 @@ IS_LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+
+WORKER_MEMORY_POINTS = 100
+"""For `offer_memory`: an API worker is ended before the supervisor."""
+REPLICA_MEMORY_POINTS = 200
+"""A replica is ended before an API worker: it holds the model, and its calls are tried again."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -63,8 +69,33 @@ def leave_signals_to_supervisor() -> None:
     They have a handler and are not ignored: what is ignored stays so in programs that user code starts.
     """
     for number in (*STOP_SIGNALS, signal.SIGHUP):
-        signal.signal(number, _do_nothing)
+        # nohup wants SIGHUP to be ignored, here and in what is started here.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _do_nothing)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def lead_process_group() -> None:
+    """Begin a process group, which everything that user code starts from here belongs to, unless it leaves it.
+
+    It is in the background of a terminal, and may write to it all the same.
+    """
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.setpgid(0, 0)
+
+
+def offer_memory(points: int) -> None:
+    """Have the system, when it has no memory left, rather end this process than its parent; on Linux only.
+
+    Args:
+        points: thousandths of all memory that this process seems larger by.
+    """
+    if not IS_LINUX:
+        return
+    score = Path("/proc/self/oom_score_adj")
+    # It is advice: where it cannot be given, nothing else is wrong.
+    with suppress(OSError, ValueError):
+        score.write_text(str(min(1000, int(score.read_text()) + points)))
 
 
 @contextmanager

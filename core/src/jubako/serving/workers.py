@@ -14,6 +14,7 @@ from jubako.serving.control import Planned, Prepare, Ready, RunnerState, Serve, 
 from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.pinning import PinsDesk
 from jubako.serving.restarts import RestartRule
+from jubako.serving.silence import SilenceDesk
 from jubako.serving.slots import Slot
 from jubako.settings import Settings
 from jubako.values.plan import Plan
@@ -34,6 +35,7 @@ class WorkerOrders:
         reaper: hears of ends.
         desk: takes what they count.
         pins: settles what tags mean.
+        silence: hears of replicas that show no sign of life.
         plan: None until the first worker has made it.
         channels: the paths of replicas' sockets, by runner.
         states: tells how the runners are.
@@ -49,6 +51,7 @@ class WorkerOrders:
     reaper: Reaper
     desk: MetricsDesk
     pins: PinsDesk
+    silence: SilenceDesk
     states: Callable[[], tuple[RunnerState, ...]]
     plan: Plan | None = None
     channels: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
@@ -81,12 +84,14 @@ class WorkerSlot(Slot):
         child = Child(self.name, ours, orders.reaper)
         orders.desk.attend(child, "api", self._index)
         orders.pins.attend(child)
+        orders.silence.attend(child)
         child.runs_as(spawn(_MODULE, theirs, (orders.listening,)))
         return child
 
     async def bring_up(self, child: Child) -> None:
         """See `Slot`; waits for the others where they go together."""
         orders = self._orders
+        within_s = orders.settings.runners.start_timeout_s
         child.link.send(
             StartWorker(
                 slot=self._index,
@@ -98,19 +103,19 @@ class WorkerSlot(Slot):
                 plan=None if orders.plan is None else orders.pins.complete(orders.plan),
             )
         )
-        plan = (await child.expect(Planned)).plan
+        plan = (await child.expect(Planned, within_s)).plan
         if not self.planned.done():
             self.planned.set_result(plan)
         await child.unless_ended(orders.may_prepare.wait())
         child.link.send(Prepare(orders.channels, joins=orders.may_serve.is_set()))
         for state in orders.states():
             child.link.send(state)
-        await child.expect(Warm)
+        await child.expect(Warm, within_s)
         if not self.warm.done():
             self.warm.set_result(None)
         await child.unless_ended(orders.may_serve.wait())
         child.link.send(Serve())
-        await child.expect(Ready)
+        await child.expect(Ready, within_s)
 
     def tell(self, state: RunnerState) -> None:
         """Tell the worker that is there, if any, how a runner is; one that comes later is told all."""

@@ -22,7 +22,13 @@ from jubako.serving.control import Decoder, Fork, WarmUp
 from jubako.serving.logs import configure_logging
 from jubako.serving.planning import compose_planned
 from jubako.serving.replica_process import run_replica
-from jubako.serving.system import die_with_parent, leave_signals_to_supervisor, name_process
+from jubako.serving.system import (
+    WORKER_MEMORY_POINTS,
+    die_with_parent,
+    leave_signals_to_supervisor,
+    name_process,
+    offer_memory,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +40,7 @@ def main() -> None:
     """Fork replicas until the supervisor closes the link; in a replica, run it."""
     leave_signals_to_supervisor()
     die_with_parent()
+    offer_memory(WORKER_MEMORY_POINTS)
     name_process("jubako-zygote")
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
     replica = zygote.serve()

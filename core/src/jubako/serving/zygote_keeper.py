@@ -8,6 +8,7 @@ import socket
 
 from jubako.serving.children import Child, Reaper, link_pair, spawn
 from jubako.serving.control import Fork, WarmUp
+from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.restarts import RestartRule, Restarts
 from jubako.serving.system import describe_end
 from jubako.settings import Settings
@@ -29,11 +30,13 @@ class ZygoteKeeper:
         settings: in force.
         rule: how patient to be with starts that fail.
         reaper: hears of ends.
+        desk: counts them.
     """
 
-    def __init__(self, settings: Settings, rule: RestartRule, reaper: Reaper) -> None:
+    def __init__(self, settings: Settings, rule: RestartRule, reaper: Reaper, desk: MetricsDesk) -> None:
         self._settings = settings
         self._reaper = reaper
+        self._desk = desk
         self._restarts = Restarts(rule)
         self._order: WarmUp | None = None
         self._orders: list[tuple[socket.socket, socket.socket]] = []
@@ -70,7 +73,7 @@ class ZygoteKeeper:
         self._keeping.cancel()
         self._drop_orders()
         if self._child is not None:
-            self._child.link.close()
+            self._child.end_link()
             await self._child.end_within(_ENDING_S)
 
     async def _keep(self) -> None:
@@ -96,6 +99,7 @@ class ZygoteKeeper:
     def _start(self) -> Child:
         ours, theirs = link_pair()
         child = Child("zygote", ours, self._reaper)
+        self._desk.count_exit(child, "zygote")
         child.runs_as(spawn(_MODULE, theirs, environment=_ONE_THREAD))
         return child
 

@@ -99,6 +99,8 @@ class RunnersSettings:
         batching: how calls are joined, of every runner.
         resources: what each runner may use.
         named: the same for one runner, by its name; wins over what is said of every runner.
+        start_timeout_s: seconds that a process may take to become ready, loading its model included; then it is killed,
+            and the start has failed.
         restart_first_s: seconds until a process that did not become ready is started again; doubled after each further
             failure.
         restart_longest_s: the longest such wait.
@@ -109,6 +111,7 @@ class RunnersSettings:
     batching: BatchingSettings = attrs.field(factory=BatchingSettings, validator=section)
     resources: ResourceSettings = attrs.field(factory=ResourceSettings, validator=section)
     named: Mapping[str, OneRunnerSettings] = attrs.field(factory=dict, validator=_named)
+    start_timeout_s: float = time_field(300.0)
     restart_first_s: float = time_field(0.1)
     restart_longest_s: float = time_field(30.0)
     restart_attempts: int = whole_field(5)

@@ -111,15 +111,15 @@ class Replicas:
             replica.wait_until_ready()
         return made
 
-    def channels(self, *, is_optional=False):
+    def channels(self, **others):
         return {
-            name: RunnerChannels(tuple(replica.path for replica in made), self._options[name], is_optional)
+            name: RunnerChannels(tuple(replica.path for replica in made), self._options[name], **others)
             for name, made in self._started.items()
         }
 
-    def make_backend(self, *, is_optional=False):
-        """A backend that knows all that was started; stopped after the test."""
-        backend = ProcessBackend(self.channels(is_optional=is_optional), compose(candidates=()))
+    def make_backend(self, **others):
+        """A backend that knows all that was started; stopped after the test. For others see `RunnerChannels`."""
+        backend = ProcessBackend(self.channels(**others), compose(candidates=()))
         self._backends.append(backend)
         return backend
 

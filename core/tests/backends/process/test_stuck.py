@@ -64,3 +64,44 @@ async def test_a_silent_replica_gets_no_new_calls_until_it_is_heard_again(replic
     assert [answer[0] for answer in await asyncio.wait_for(asyncio.gather(*calls), 20)] == [0.0, -1.0]
     second.kill()
     assert (await asyncio.wait_for(start_call(runner, 7, 50), 20))[0] == -7.0
+
+
+async def test_calls_that_a_silent_replica_has_not_begun_are_sent_to_another(
+    replicas, crash_runners, wait_until, caplog
+):
+    first, _ = replicas.start("crash_runners:Gated", 2)
+    runner = crash_runners.Gated()
+    await replicas.serve(runner)
+    first.process.send_signal(signal.SIGSTOP)
+    calls = [start_call(runner, value, 50) for value in range(10)]
+    assert [result[0] for result in await asyncio.wait_for(asyncio.gather(*calls), 20)] == [
+        -float(value) for value in range(10)
+    ]
+    first.process.send_signal(signal.SIGCONT)
+    more = [start_call(runner, value, 50) for value in range(300)]
+    assert [result[0] for result in await asyncio.wait_for(asyncio.gather(*more), 20)] == [
+        -float(value) for value in range(300)
+    ]
+
+
+async def test_a_replica_that_falls_silent_with_calls_is_told_of_with_their_last_deadline(
+    replicas, crash_runners, wait_until
+):
+    (replica,) = replicas.start("crash_runners:Gated", max_batch_size=1)
+    told = []
+    backend = replicas.make_backend(tell_silence=lambda index, held_until_s: told.append((index, held_until_s)))
+    runner = crash_runners.Gated()
+    await asyncio.wait_for(backend.start([runner]), 20)
+    replicas.close_gate()
+    until_s = time.monotonic() + 3
+    late = start_call(runner, 1, 3)
+    await replicas.begun()
+    replica.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(DeadlineExceeded):
+        await late
+    await wait_until(lambda: len(told) == 2, "that nothing is held any more")
+    assert told[0][1] == pytest.approx(until_s, abs=0.5)
+    assert told[1] == (0, 0.0)
+    replicas.open_gate()
+    replica.process.send_signal(signal.SIGCONT)
+    await wait_until(lambda: told[-1] == (0, None), "that it is heard again")

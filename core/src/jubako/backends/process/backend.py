@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import attrs
@@ -38,11 +39,15 @@ class RunnerChannels:
         sockets: the path of each replica's listening Unix socket, in order; at least one.
         options: how calls are joined, the same as in the replicas.
         is_optional: True if the server serves already, so that a start does not depend on this runner.
+        tell_silence: called with the index of a replica that shows no sign of life, and the last deadline of the calls
+            that it has, on the clock of `time.monotonic()`; 0 if it has none. Called again when that changes, and with
+            None once it is heard or lost.
     """
 
     sockets: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     options: BatchOptions = attrs.field(factory=BatchOptions)
     is_optional: bool = False
+    tell_silence: Callable[[int, float | None], None] = lambda _index, _held_until_s: None
 
 
 # So long a worker that joins a running server waits for replicas that it could reach at once if they were there.
@@ -165,8 +170,14 @@ class _RemoteRunner:
         calls, answers = CallCodec(runner.name, specs, table), AnswerCodec(runner.name, table)
         self._blocking = BlockingCaller(calls, answers, is_idempotent=runner.is_idempotent)
         self._queues = {
-            name: CallerQueue(runner.name, options, is_idempotent=runner.is_idempotent, observers=observers)
-            for name in specs
+            name: CallerQueue(
+                runner.name,
+                options,
+                joins_calls=spec.signature.batchable,
+                is_idempotent=runner.is_idempotent,
+                observers=observers,
+            )
+            for name, spec in specs.items()
         }
         self.handle = QueueHandle(
             runner_name=runner.name,
@@ -177,7 +188,10 @@ class _RemoteRunner:
             run_past_queue=self._run_past_queue,
         )
         self._binding = Binding(loop, self.handle, options.timeout_s)
-        self._links = [ReplicaLink(path, calls, answers, self._queues, self._changed.set) for path in channels.sockets]
+        self._links = [
+            ReplicaLink(path, calls, answers, self._queues, self._changed.set, partial(channels.tell_silence, index))
+            for index, path in enumerate(channels.sockets)
+        ]
 
     async def start(self) -> None:
         """Wait for a replica, and send the runner's calls to it and to those that come later.

@@ -25,9 +25,9 @@ _log = logging.getLogger("jubako.backends")
 # Between two tries to connect to a socket that nobody listens on, or whose queue is full.
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
-# A replica whose loop answers nothing for so long gets no new calls: it hangs, or is stopped.
-_PING_EVERY_S = 1.0
-_SILENT_AFTER_S = 3.0
+# A replica whose loop answers nothing for so long gets no new calls: it hangs, or is stopped. Together at most 2 s.
+_PING_EVERY_S = 0.4
+_SILENT_AFTER_S = 1.0
 
 
 @attrs.define(eq=False)
@@ -94,6 +94,7 @@ class ReplicaLink:
         answers: reads answers.
         queues: method name to queue.
         on_change: called when the replica is connected, and when it is lost.
+        tell_silence: see `RunnerChannels`, of this replica.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class ReplicaLink:
         answers: AnswerCodec,
         queues: Mapping[str, CallerQueue],
         on_change: Callable[[], None],
+        tell_silence: Callable[[float | None], None] = lambda _: None,
     ) -> None:
         self.path = path
         self._loop = asyncio.get_running_loop()
@@ -110,6 +112,8 @@ class ReplicaLink:
         self._answers = answers
         self._queues = queues
         self._on_change = on_change
+        self._tell_silence = tell_silence
+        self._told_silence: float | None = None
         self._lines: dict[str, RemoteLine] = {}
         self._stream: FrameStream | None = None
         self._lost: asyncio.Future[str] | None = None
@@ -167,6 +171,7 @@ class ReplicaLink:
         reason = await lost
         self._pinged_s = None
         self._is_silent = False
+        self._tell(None)
         lines, self._lines = self._lines, {}
         for line in lines.values():
             line.receiver.lost(reason)
@@ -185,6 +190,8 @@ class ReplicaLink:
             if now_s - self._pinged_s > _SILENT_AFTER_S and not self._is_silent:
                 _log.warning("a replica of runner %r shows no sign of life", self._calls.runner_name)
                 self._set_silent(True)
+            if self._is_silent:
+                self._tell(self._held_until_s())
         elif self._stream is not None and self._lines and not all(queue.is_idle for queue in self._queues.values()):
             self._pinged_s = now_s
             self._stream.send(encode_frame(FrameType.PING, None))
@@ -194,6 +201,17 @@ class ReplicaLink:
         self._is_silent = is_silent
         for line in self._lines.values():
             line.receiver.silent(is_silent)
+        if not is_silent:
+            self._tell(None)
+
+    def _held_until_s(self) -> float:
+        held = (self._queues[method].held_until_s(line.receiver) for method, line in self._lines.items())
+        return max(held, default=0.0)
+
+    def _tell(self, held_until_s: float | None) -> None:
+        if held_until_s != self._told_silence:
+            self._told_silence = held_until_s
+            self._tell_silence(held_until_s)
 
     def _read(self, frame: Frame) -> None:
         kind = frame.kind
