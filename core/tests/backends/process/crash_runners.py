@@ -61,6 +61,17 @@ class Big(Runner):
         return rows * 2
 
 
+class Slow(Runner):
+    """Returns its rows after a tenth of a second."""
+
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows):
+        time.sleep(0.1)
+        return rows
+
+
 class Kinds(SimpleRunner):
     """Says what it was given, and gives it back."""
 

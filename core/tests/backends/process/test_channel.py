@@ -62,6 +62,22 @@ async def test_calls_that_wait_at_the_replica_expire_and_are_not_computed(replic
     assert not {100.0, 101.0} & {value for batch in replicas.batches() for value in batch}
 
 
+async def test_a_worker_whose_calls_are_all_late_learns_that_they_are_bound_to_be(replicas, crash_runners):
+    replicas.start("crash_runners:Slow")
+    runner = crash_runners.Slow()
+    await replicas.serve(runner)
+    reasons = []
+    async with asyncio.timeout(20):
+        while not reasons or "The model needs about 0.1" not in reasons[-1]:
+            token = call_deadline.set(time.monotonic() + 0.05)
+            (hopeless,) = start_calls(runner, [1])
+            call_deadline.reset(token)
+            with pytest.raises(DeadlineExceeded) as refused:
+                await hopeless
+            reasons.append(str(refused.value))
+    assert "was not answered within its deadline" in reasons[0]
+
+
 async def test_callers_that_leave_are_not_computed(replicas, crash_runners):
     replicas.start(GATED, max_batch_size=4)
     runner = crash_runners.Gated()

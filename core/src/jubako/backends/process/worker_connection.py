@@ -159,6 +159,8 @@ class _WayBack:
     def batch_returned(self, record: BatchRecord) -> None:
         """See `Receiver`."""
         self._connection.send_soon(encode_frame(FrameType.BATCH, attrs.asdict(record)))
+        # Not only with answers: a worker whose calls are all late would never hear that they are bound to be.
+        self.tell_cost()
 
     def silent(self, is_silent: bool) -> None:
         """See `Receiver`; a lane in the same process is as alive as this is."""
