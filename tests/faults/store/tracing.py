@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,12 @@ class Actor:
         with self._tracing(child, options):
             answer = self._ask("go")
         return Traced(json.loads(answer), self._log.read_text(errors="replace"))
+
+    def run_limited(self, action: str, home: Path, largest_file_bytes: int) -> Traced:
+        """Do something to a home where no file can grow beyond a size: a write over it is short, and the next fails."""
+        child = int(self._ask(f"{action} {home}"))
+        resource.prlimit(child, resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
+        return Traced(json.loads(self._ask("go")), "")
 
     def points(self, action: str, home: Path, calls: tuple[str, ...] = ("all",)) -> Iterator[tuple[str, int]]:
         """Every (system call, number from 1) that an action makes in a home; it is done once for that."""

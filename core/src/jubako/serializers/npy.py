@@ -29,14 +29,14 @@ class NpySerializer(Serializer):
                 why="The format holds plain numpy arrays without Python objects.",
             )
         with (folder / FILE_NAME).open("xb") as file:
-            np.lib.format.write_array(file, model, allow_pickle=False)
+            np.lib.format.write_array(_Stream(file), model, allow_pickle=False)
 
     def load(self, folder: Path) -> Any:
         """Read `array.npy` into memory of its own."""
         path = folder / FILE_NAME
         try:
             with path.open("rb") as file:
-                array = np.lib.format.read_array(_Reader(file), allow_pickle=False)
+                array = np.lib.format.read_array(_Stream(file), allow_pickle=False)
                 if file.read(1):
                     raise InvalidManifest(f"{path} holds more than one array.")
         # A header is read as a Python literal, hence the tokenizer's errors; MemoryError: it claims a vast shape.
@@ -45,8 +45,9 @@ class NpySerializer(Serializer):
         return array
 
 
-class _Reader:
-    """A file that numpy reads with `read`: one that it knows for a file it reads by itself, and swallows errors."""
+class _Stream:
+    """A file that numpy does not know for one: it would read and write it by itself, and say of errors only that."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read = file.read
+        self.write = file.write
