@@ -91,7 +91,7 @@ async def test_a_client_that_reads_nothing_is_cut(serve_app):
                 await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
             ended.set()
 
-    site = await serve_app(app, ServerSettings(body_timeout_s=0.2))
+    site = await serve_app(app, ServerSettings(write_timeout_s=0.2))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
     writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jubako.errors import BadInput, PayloadTooLarge
+from jubako.errors import BadInput, PayloadTooLarge, ServiceUnavailable
+from jubako.server.exchange import Exchange
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.limits import ClientLeft, HostCheck, is_loopback, read_body, read_timeout
 
 
@@ -99,6 +101,15 @@ def reading(*messages):
     return receive, queue
 
 
+def request(**headers):
+    named = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+    return Exchange({"method": "POST", "headers": named}, "/", "other", 0.0)
+
+
+def read(receive, limit, pieces, exchange=None, held=None):
+    return read_body(receive, exchange or request(), held or HeldBytes(1_000_000), limit, pieces)
+
+
 def piece(body=b"", *, more=True):
     return {"type": "http.request", "body": body, "more_body": more}
 
@@ -108,19 +119,19 @@ def test_a_body_is_read_whole_or_refused_with_the_piece_that_is_too_much(pieces,
     receive, left = reading(*map(piece, pieces), piece(more=False))
     whole = b"".join(pieces)
     if len(whole) <= limit:
-        assert asyncio.run(read_body(receive, {}, limit, 100)) == whole
+        assert asyncio.run(read(receive, limit, 100)) == whole
         assert not left
     else:
         with pytest.raises(PayloadTooLarge, match=f"more than {limit} bytes"):
-            asyncio.run(read_body(receive, {}, limit, 100))
-        read = len(pieces) + 1 - len(left)
-        assert len(b"".join(pieces[: read - 1])) <= limit
+            asyncio.run(read(receive, limit, 100))
+        taken = len(pieces) + 1 - len(left)
+        assert len(b"".join(pieces[: taken - 1])) <= limit
 
 
 async def test_nothing_is_read_of_a_body_that_declares_too_much():
     receive, left = reading(piece(b"x"))
     with pytest.raises(PayloadTooLarge):
-        await read_body(receive, {b"content-length": b"11"}, 10, 100)
+        await read(receive, 10, 100, request(content_length=b"11"))
     assert len(left) == 1
 
 
@@ -128,18 +139,46 @@ async def test_nothing_is_read_of_a_body_that_declares_too_much():
 async def test_a_length_that_is_no_number_is_bad_input(length):
     receive, _ = reading(piece(more=False))
     with pytest.raises(BadInput, match="Content-Length"):
-        await read_body(receive, {b"content-length": length}, 10, 100)
+        await read(receive, 10, 100, request(content_length=length))
 
 
 async def test_too_many_pieces_are_refused_and_empty_ones_do_not_count():
     receive, _ = reading(*[piece(b"x"), piece()] * 3, piece(more=False))
-    assert await read_body(receive, {}, 10, 3) == b"xxx"
+    assert await read(receive, 10, 3) == b"xxx"
     receive, _ = reading(*[piece(b"x")] * 4)
-    with pytest.raises(PayloadTooLarge, match="more than 3 pieces"):
-        await read_body(receive, {}, 10, 3)
+    with pytest.raises(BadInput, match="more than 3 pieces"):
+        await read(receive, 10, 3)
 
 
 async def test_a_client_that_leaves_is_told_apart_from_a_short_body():
     receive, _ = reading(piece(b"x"), {"type": "http.disconnect"})
     with pytest.raises(ClientLeft):
-        await read_body(receive, {}, 10, 100)
+        await read(receive, 10, 100)
+
+
+async def test_bodies_that_do_not_fit_beside_those_of_others_are_refused_until_these_end():
+    held = HeldBytes(10)
+    first, second = request(), request()
+    receive, _ = reading(piece(b"12345"), piece(b"678"), piece(more=False))
+    assert await read(receive, 100, 100, first, held) == b"12345678"
+    receive, left = reading(piece(b"ab"), piece(b"c"), piece(more=False))
+    with pytest.raises(ServiceUnavailable, match=r"holds 10 bytes .* and 1 more") as refused:
+        await read(receive, 100, 100, second, held)
+    assert "server.max_held_bytes" in str(refused.value)
+    assert len(left) == 1
+    held.release(second)
+    assert held.total == 8
+    held.release(first)
+    receive, _ = reading(piece(b"abc"), piece(more=False))
+    assert await read(receive, 100, 100, second, held) == b"abc"
+
+
+def test_a_request_that_is_alone_may_hold_more_than_all_may():
+    held, exchange = HeldBytes(10), request()
+    held.hold(exchange, 8)
+    held.hold(exchange, 8)
+    with pytest.raises(ServiceUnavailable):
+        held.hold(request(), 1)
+    held.release(exchange)
+    held.release(exchange)
+    assert held.total == 0

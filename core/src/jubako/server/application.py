@@ -23,6 +23,7 @@ from jubako.server.api_keys import ApiKeys
 from jubako.server.cors import Cors
 from jubako.server.endpoints import PATHS, make_endpoints
 from jubako.server.entrance import Entrance, RequestFinished
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.inference import InferenceRoutes, Workplace
 from jubako.server.limits import HostCheck
 from jubako.server.log_lines import choose_format
@@ -147,7 +148,8 @@ class Application:
         self._readiness.is_draining = True
 
     def _wrap(self, settings: ServerSettings) -> ASGIApp:
-        workplace = Workplace(settings, self._threads, self._decoders, RequestWatch())
+        held = HeldBytes(settings.max_held_bytes)
+        workplace = Workplace(settings, self._threads, self._decoders, RequestWatch(), held)
         apis = tuple(self._service.apis.values())
         labels = {path: path for path in PATHS} | {f"/{api.route}": api.name for api in apis}
         finished: list[RequestFinished] = []
@@ -165,7 +167,7 @@ class Application:
             app = Cors(app, settings.cors)
         origins = settings.cors.access_control_allow_origin if settings.cors.enabled else ()
         hosts = HostCheck(settings.host, settings.allowed_hosts, origins)
-        return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished))
+        return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished), held)
 
     def _open_backend(self, name: str | None) -> Backend:
         composition, settings = self._workspace.composition, self._workspace.settings

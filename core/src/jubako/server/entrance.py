@@ -9,7 +9,8 @@ from typing import Any
 
 from jubako._origins import Origin, current_origins
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
-from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, path_below_root, sane_traceparent
+from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, path_below_root, sane_traceparent, use_origin_form
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.limits import HostCheck, refusal
 from jubako.server.problems import send_problem
 
@@ -26,6 +27,7 @@ class Entrance:
         started: called with the label of each request.
         finished: each is called with the exchange and its seconds when the answer is sent or the client has left;
             plain functions, which must not block.
+        held: what requests hold is released here.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Entrance:
         label_of: Callable[[str], str],
         started: tuple[Callable[[str], None], ...],
         finished: tuple[RequestFinished, ...],
+        held: HeldBytes,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._label_of = label_of
         self._started = started
         self._finished = finished
+        self._held = held
         self._ids = RequestIds()
 
     async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
@@ -71,11 +75,14 @@ class Entrance:
                 exchange.status = 503
             raise
         finally:
+            self._held.release(exchange)
             duration_s = time.monotonic() - exchange.started_s
             for finished in self._finished:
                 finished(exchange, duration_s)
 
     def _open(self, scope: dict[str, Any]) -> Exchange:
+        if scope["path"][:1] != "/":
+            use_origin_form(scope)
         path = path_below_root(scope)
         exchange = Exchange(scope, path, self._label_of(path), time.monotonic())
         exchange.id = self._ids.take(exchange.headers.get(b"x-request-id"))

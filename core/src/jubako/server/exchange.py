@@ -6,6 +6,7 @@ import itertools
 import re
 import secrets
 from typing import Any
+from urllib.parse import unquote
 
 # Where the layers find the exchange in an ASGI scope.
 SCOPE_KEY = "jubako.exchange"
@@ -17,6 +18,9 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 # W3C Trace Context, section 3.2.2; a later version may have more at the end.
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]{0,64})?")
+
+# RFC 9112, section 3.2.2; the query has been cut off.
+_ABSOLUTE_FORM = re.compile(rb"https?://([\x21-\x2e\x30-\x7e]+)(/[\x21-\x7e]*)?", re.IGNORECASE)
 
 
 class Exchange:
@@ -35,12 +39,14 @@ class Exchange:
         sent_bytes: of the answer's body.
         client: the peer's address, or empty.
         raw_path: percent-encoded, as it was sent, without the query.
+        held_bytes: of its body and answer, counted by `HeldBytes`.
         traceparent: of the client's trace (W3C Trace Context), if it sent a sane one, or empty.
     """
 
     __slots__ = (
         "client",
         "headers",
+        "held_bytes",
         "id",
         "label",
         "method",
@@ -61,6 +67,7 @@ class Exchange:
         self.started_s = started_s
         self.status = 0
         self.sent_bytes = 0
+        self.held_bytes = 0
         client = scope.get("client")
         self.client: str = client[0] if client else ""
         self.raw_path: bytes = scope.get("raw_path") or b""
@@ -84,6 +91,22 @@ class RequestIds:
 def sane_traceparent(offered: bytes | None) -> str:
     """Return what a client sent as `traceparent` if it is of the form that the W3C gives it, else nothing."""
     return offered.decode("ascii") if offered is not None and _TRACEPARENT.fullmatch(offered) else ""
+
+
+def use_origin_form(scope: dict[str, Any]) -> None:
+    """Change the scope of a request whose target is a whole URL, as proxies are sent, to what servers are sent.
+
+    The URL's host takes the place of the Host header, which must be ignored then (RFC 9112, section 3.2.2). A target of
+    another form, such as `*`, is left as it is.
+    """
+    raw_path: bytes = scope.get("raw_path") or b""
+    match = _ABSOLUTE_FORM.fullmatch(raw_path)
+    if match is not None:
+        host, raw_path = match.groups()
+        scope["raw_path"] = raw_path or b"/"
+        scope["path"] = unquote(scope["raw_path"].decode("ascii"))
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope["headers"] = [(b"host", host), *others]
 
 
 def path_below_root(scope: dict[str, Any]) -> str:

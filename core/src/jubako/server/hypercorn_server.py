@@ -11,17 +11,15 @@ import contextlib
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Callable, Sequence
-from wsgiref.handlers import format_date_time
 
 from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
 
 from jubako.contracts.http_server import ASGIApp
 from jubako.server.connection import Connection
 from jubako.server.in_flight import InFlight
 from jubako.server.lifespan import Lifespan
+from jubako.server.protocol_config import ProtocolConfig
 from jubako.server.tls import open_tls_context
 from jubako.settings import ServerSettings
 
@@ -33,9 +31,6 @@ _LAST_REQUESTS_S = 0.2
 
 # Accepting a connection takes a task, whose callback is another one; closing it takes a turn more.
 _TURNS_TO_SETTLE = 4
-
-# Bounds what one connection can leave behind in counters; no client reaches it by accident.
-_MAX_REQUESTS_A_CONNECTION = 1_000_000
 
 _FULL_BODY = (
     b'{"type":"urn:jubako:problem:service-unavailable","title":"Service unavailable","status":503,'
@@ -82,7 +77,7 @@ class _Listener:
     def __init__(self, app: ASGIApp, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._tls = tls
-        self._config = _ProtocolConfig(settings)
+        self._config = ProtocolConfig(settings)
         self._context = WorkerContext(None)
         self._in_flight = InFlight(app)
         self._servers: list[asyncio.Server] = []
@@ -170,30 +165,3 @@ class _Listener:
         for connection in list(self._connections.values()):
             connection.close_if_late(now_s)
         self._sweep = loop.call_later(_SWEEP_S, self._close_late) if self._connections else None
-
-
-class _ProtocolConfig(Config):
-    """What Hypercorn's protocols are to know."""
-
-    def __init__(self, settings: ServerSettings) -> None:
-        self.h11_max_incomplete_size = settings.max_header_bytes
-        self.h2_max_header_list_size = settings.max_header_bytes
-        self.keep_alive_max_requests = _MAX_REQUESTS_A_CONNECTION
-        self.websocket_max_message_size = settings.max_body_bytes
-        self.errorlog = logging.getLogger("jubako.server.hypercorn")
-        self._date_second = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self.is_draining = False
-
-    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
-        """The date, formatted once a second (Hypercorn does it for each response, 12 µs), and no server's name.
-
-        While the server drains, HTTP/1.1 clients are told that the connection is closed after the answer.
-        """
-        second = int(time.time())
-        if second != self._date_second:
-            self._date_second = second
-            self._headers = [(b"date", format_date_time(second).encode("ascii"))]
-        if self.is_draining and protocol == "h11":
-            return [*self._headers, (b"connection", b"close")]
-        return self._headers

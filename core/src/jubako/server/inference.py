@@ -18,6 +18,7 @@ from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
 from jubako.errors import DeadlineExceeded, InternalServerError
 from jubako.runners import call_deadline
 from jubako.server.exchange import CLIENT_LEFT, SCOPE_KEY, Exchange
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.limits import ClientLeft, read_body, read_timeout
 from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
 from jubako.server.request_watch import RequestWatch
@@ -48,12 +49,14 @@ class Workplace:
         threads: where sync functions run.
         decoders: where large bodies are decoded.
         watch: ends requests that are late, and those of clients that left.
+        held: counts the bytes of bodies and answers.
     """
 
     settings: ServerSettings
     threads: ThreadPool
     decoders: ThreadPool
     watch: RequestWatch
+    held: HeldBytes
 
 
 class InferenceRoutes:
@@ -101,6 +104,7 @@ class InferenceRoute:
         """Send exactly one response, unless the client has left or the server cuts the request."""
         try:
             encoded = await self._compute(exchange, receive)
+            self._workplace.held.hold(exchange, len(encoded.body))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
         except _Refused as refused:
@@ -114,7 +118,7 @@ class InferenceRoute:
             await send({"type": "http.response.body", "body": encoded.body})
 
     async def _compute(self, exchange: Exchange, receive: ASGIReceive) -> EncodedBody:
-        settings = self._workplace.settings
+        settings, held = self._workplace.settings, self._workplace.held
         timeout_s = settings.timeout_s
         asked = exchange.headers.get(b"x-request-timeout")
         if asked is not None:
@@ -124,7 +128,7 @@ class InferenceRoute:
         has_body = False
         watched = self._workplace.watch.add(exchange.started_s + body_timeout_s, exchange.started_s)
         try:
-            body = await read_body(receive, exchange.headers, settings.max_body_bytes, settings.max_body_chunks)
+            body = await read_body(receive, exchange, held, settings.max_body_bytes, settings.max_body_chunks)
             has_body = True
             watched.watch_client(receive, deadline_s)
             call_deadline.set(deadline_s)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from jubako.contracts.http_server import ASGIReceive
 from jubako.errors import BadInput, PayloadTooLarge, UnsupportedMediaType
+from jubako.server.exchange import Exchange
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.problems import Problem, problem_of_status
 from jubako.settings import ServerSettings
 
@@ -99,18 +101,29 @@ def refusal(headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
     return None
 
 
-async def read_body(receive: ASGIReceive, headers: Mapping[bytes, bytes], max_bytes: int, max_chunks: int) -> bytes:
+async def read_body(
+    receive: ASGIReceive, exchange: Exchange, held: HeldBytes, max_bytes: int, max_chunks: int
+) -> bytes:
     """Read a request's body whole.
 
     A declared length above the limit is refused before anything is read; without one, or with a false one, reading ends
     with the piece that passes the limit.
 
+    Args:
+        receive: gives the pieces.
+        exchange: the request.
+        held: counts them, until the request ends.
+        max_bytes: of the body.
+        max_chunks: pieces that are not empty.
+
     Raises:
-        PayloadTooLarge: more than `max_bytes`, or in more than `max_chunks` pieces.
-        BadInput: its declared length is no number.
+        PayloadTooLarge: more than `max_bytes`.
+        BadInput: its declared length is no number, or it came in more than `max_chunks` pieces.
+        ServiceUnavailable: bodies of other requests leave no room for it.
         UnsupportedMediaType: it is compressed.
         ClientLeft: the client closed the connection.
     """
+    headers = exchange.headers
     encoding = headers.get(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
         raise UnsupportedMediaType(
@@ -133,11 +146,12 @@ async def read_body(receive: ASGIReceive, headers: Mapping[bytes, bytes], max_by
             if size > max_bytes:
                 raise _too_large(max_bytes)
             if len(pieces) == max_chunks:
-                raise PayloadTooLarge(
+                raise BadInput(
                     f"The body came in more than {max_chunks} pieces.",
                     expected=f"at most {max_chunks} chunks",
                     do="send larger chunks, or a Content-Length",
                 )
+            held.hold(exchange, len(piece))
             pieces.append(piece)
         if not message.get("more_body", False):
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -186,10 +186,13 @@ class ServerSettings:
         http_server: the name of the HTTP server that is used.
         max_body_bytes: a larger body is refused with 413.
         max_header_bytes: a request line and headers that are longer are refused.
-        max_body_chunks: pieces in which a body may arrive; more are refused with 413.
+        max_body_chunks: pieces in which a body may arrive; more are refused with 400.
+        max_held_bytes: of bodies and answers that one process holds; a request for which there is no room is refused
+            with 503.
         max_connections: open connections; more are closed at once.
         header_timeout_s: seconds for a request's headers to arrive.
         body_timeout_s: seconds for a request's body to arrive.
+        write_timeout_s: seconds in which a client must take the next 64 KiB of an answer, or what is left of it.
         keep_alive_s: seconds that an idle connection is kept.
         timeout_s: seconds for a whole request; then 504.
         drain_s: seconds that requests in flight have when the server stops.
@@ -210,9 +213,11 @@ class ServerSettings:
     max_body_bytes: int = size_field(16 * MIB)
     max_header_bytes: int = size_field(16 * KIB)
     max_body_chunks: int = whole_field(65536)
+    max_held_bytes: int = size_field(256 * MIB)
     max_connections: int = whole_field(1024)
     header_timeout_s: float = time_field(5.0)
     body_timeout_s: float = time_field(10.0)
+    write_timeout_s: float = time_field(10.0)
     keep_alive_s: float = time_field(75.0)
     timeout_s: float = time_field(60.0)
     drain_s: float = time_field(30.0)
