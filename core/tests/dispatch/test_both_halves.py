@@ -200,6 +200,40 @@ async def test_a_call_that_would_be_late_in_the_queue_is_refused(make_dispatch, 
     await asyncio.gather(*running, *waiting)
 
 
+async def test_calls_that_were_late_teach_nothing_about_the_cost(make_dispatch, runner, entered):
+    dispatch = make_dispatch(max_batch_size=64)
+    runner.gate.clear()
+    first = dispatch.start(row(0))
+    await entered()
+    # A full batch is taken up while another runs; half of it is late when its turn comes.
+    late = [dispatch.start(row(value), timeout_s=0.05) for value in range(32)]
+    good = [dispatch.start(row(value)) for value in range(32)]
+    await asyncio.wait(late)
+    learned = []
+    learn = dispatch.lanes[0].cost.learn
+    dispatch.lanes[0].cost.learn = lambda rows, seconds: (learned.append(rows), learn(rows, seconds))
+    runner.gate.set()
+    await asyncio.gather(first, *good)
+    assert learned == [1, 32]
+
+
+async def test_a_batch_counts_as_computed_until_it_is_even_if_all_its_callers_have_left(make_dispatch, runner, entered):
+    dispatch = make_dispatch(max_batch_size=4)
+    for _ in range(5):
+        dispatch.lanes[0].cost.learn(4, 2.0)
+    runner.gate.clear()
+    leaving = [dispatch.start(row(value)) for value in range(4)]
+    await entered()
+    for call in leaving:
+        call.cancel()
+    await asyncio.wait(leaving)
+    behind = dispatch.start(row(5))
+    with pytest.raises(TooManyRequests, match="would be late"):
+        await dispatch.call(row(6), timeout_s=3.0)
+    runner.gate.set()
+    assert (await behind)[0] == -5
+
+
 async def test_a_device_without_room_is_remembered_and_loses_no_call(make_dispatch, runner):
     dispatch = make_dispatch()
     runner.fits = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import attrs
@@ -12,8 +13,14 @@ from jubako.errors import DeadlineExceeded, TooManyRequests
 from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
 
+# What was refused for its expected cost cannot teach otherwise; so long after the last answer one call is let through.
+_PROBE_AFTER_S = 1.0
+# An estimate that is right on average is too short for every second call, and under overload all calls are taken that
+# just fit: without this much room, half of what is computed would be late, or all of it.
+_CAUTION = 1.15
 
-@attrs.define
+
+@attrs.define(eq=False)
 class Amount:
     """So much work: calls, their rows and the bytes of their arguments."""
 
@@ -40,12 +47,13 @@ class Load:
 
     Args:
         cost: what batches are expected to take there.
-        running: what it computes, or has taken up as its next batch.
+        running: the batch that it computes and those that it has taken up next. Calls whose caller has left count as
+            well, for they are computed all the same.
         elapsed_s: seconds that it has computed the first of these batches.
     """
 
     cost: CostModel
-    running: Amount = attrs.field(factory=Amount)
+    running: Sequence[Amount] = ()
     elapsed_s: float = 0.0
 
 
@@ -56,12 +64,39 @@ class Admission:
         runner_name: for messages.
         options: bounds.
         joins_calls: False if every call is computed alone.
+
+    Attributes:
+        answered_s: when the last answer came, on the clock of `time.monotonic()`.
     """
 
     def __init__(self, runner_name: str, options: BatchOptions, *, joins_calls: bool = True) -> None:
         self._runner_name = runner_name
         self._options = options
         self._joins_calls = joins_calls
+        self.answered_s = time.monotonic()
+
+    def check(
+        self, queued: Amount, new: Amount, remaining_s: float, loads: Sequence[Load], *, is_idle: bool, now_s: float
+    ) -> None:
+        """Refuse a call that there is no room or no time for.
+
+        Args:
+            queued: what waits already.
+            new: the call.
+            remaining_s: until its deadline.
+            loads: of every replica there is.
+            is_idle: True if every call so far has its answer.
+            now_s: on the clock of `time.monotonic()`.
+
+        Raises:
+            DeadlineExceeded: the deadline has passed, or is shorter than the model needs on an idle server.
+            TooManyRequests: there is no room, or waiting would make the call late.
+        """
+        if remaining_s <= 0:
+            raise late(self._runner_name)
+        self.check_room(queued, new, loads)
+        if not (is_idle and now_s - self.answered_s > _PROBE_AFTER_S):
+            self.check_time(queued, new, remaining_s, loads)
 
     def check_room(self, queued: Amount, new: Amount, loads: Sequence[Load]) -> None:
         """Refuse what would break a bound; a call that is larger than the whole queue is taken when that is empty.
@@ -89,15 +124,14 @@ class Admission:
         """Refuse what would be late.
 
         Raises:
-            DeadlineExceeded: the deadline has passed, or is shorter than the model needs on an idle server.
+            DeadlineExceeded: the deadline is shorter than the model needs on an idle server.
             TooManyRequests: waiting would make the call late.
         """
-        if remaining_s <= 0:
-            raise late(self._runner_name)
-        expected_s = self.expected_s(Amount(queued.calls + new.calls, queued.rows + new.rows), loads)
+        needed_s = self.expected_s(new, [Load(load.cost) for load in loads])
+        all_s = self.expected_s(Amount(queued.calls + new.calls, queued.rows + new.rows), loads)
+        expected_s = needed_s + _CAUTION * (all_s - needed_s)
         if expected_s <= remaining_s:
             return
-        needed_s = self.expected_s(new, [Load(load.cost) for load in loads])
         if needed_s > remaining_s:
             raise DeadlineExceeded(
                 f"a call of runner {self._runner_name!r} has {remaining_s:.3f} s left.",
@@ -124,9 +158,12 @@ class Admission:
         known = [load for load in loads if load.cost.is_known]
         if not known:
             return 0.0
-        busy_s = min(max(0.0, self._batches_s(load.running, load.cost) - load.elapsed_s) for load in known)
+        busy_s = min(self._busy_s(load) for load in known)
         seconds = min(self._batches_s(waiting, load.cost) for load in known)
         return busy_s + (seconds if self._is_one_batch(waiting) else seconds / len(loads))
+
+    def _busy_s(self, load: Load) -> float:
+        return max(0.0, sum(self._batches_s(batch, load.cost) for batch in load.running) - load.elapsed_s)
 
     def _is_one_batch(self, work: Amount) -> bool:
         return work.rows < self._options.max_batch_size if self._joins_calls else work.calls <= 1
@@ -135,5 +172,7 @@ class Admission:
         if not self._joins_calls:
             return work.calls * cost.estimate_s(work.rows // work.calls) if work.calls else 0.0
         limit = self._options.max_batch_size
-        full, rest = divmod(work.rows, limit)
-        return full * cost.estimate_s(limit) + (cost.estimate_s(rest) if rest else 0.0)
+        if work.rows <= limit:
+            return cost.estimate_s(work.rows) if work.rows else 0.0
+        # More than one batch waits, so calls come faster than they are computed: the last one will be full as well.
+        return -(-work.rows // limit) * cost.estimate_s(limit)

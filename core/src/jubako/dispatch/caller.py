@@ -12,8 +12,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import attrs
-
 from jubako._origins import NO_REQUEST, Origin
 from jubako.contracts.backend import BatchRecord
 from jubako.dispatch.admission import Admission, Amount
@@ -28,8 +26,6 @@ from jubako.errors import ServiceUnavailable
 from jubako.runners.arguments import CallArguments
 from jubako.values.resources import BatchOptions
 
-# What was refused for its expected cost cannot teach otherwise; so long after the last answer one call is let through.
-_PROBE_AFTER_S = 1.0
 # A replica says what it started before it computes it, but a full socket may keep that from us. A call that was lost
 # so often without having been started, as far as we know, is taken for one that was.
 _MAX_LOSSES = 3
@@ -69,7 +65,6 @@ class CallerQueue:
         self._is_open = True
         self._is_flush_due = False
         self._deadlines = Deadlines(self._pending, self._end_late)
-        self._answered_s = time.monotonic()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -105,7 +100,7 @@ class CallerQueue:
             ServiceUnavailable: none serves and none is being started.
         """
         if self._outage is not None and not self._replicas:
-            raise self._unavailable()
+            raise error_of_outage(self._runner_name, self._outage)
 
     def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, origin: Origin = NO_REQUEST) -> int:
         """Queue one call of at most the limit of rows.
@@ -124,9 +119,7 @@ class CallerQueue:
             TooManyRequests: the queue is full, or waiting would make the call late.
             DeadlineExceeded: the deadline passed, or is shorter than the model needs on an idle server.
         """
-        now_s = time.monotonic()
-        self._admit((arguments,), deadline_s - now_s, now_s)
-        return self._queue(SentCall(next(self._numbers), arguments, deadline_s, now_s, origin), waiter)
+        return self.submit_together((arguments,), deadline_s, (waiter,), origin)[0]
 
     def submit_together(
         self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], origin: Origin = NO_REQUEST
@@ -148,7 +141,7 @@ class CallerQueue:
             del self._unsent[number]
         else:
             pending.replica.line.withdraw((number,))
-        self._mark_ended(pending)
+        self._mark_started(pending)
         self._note_idle()
 
     async def drain(self) -> None:
@@ -172,18 +165,11 @@ class CallerQueue:
         if not self._is_open:
             raise ServiceUnavailable(f"runner {self._runner_name!r} takes no more calls: the server is stopping.")
         self.check_replicas()
-        if remaining_s <= 0:
-            raise late(self._runner_name)
         new = Amount()
         for piece in pieces:
             new.add(piece)
         loads = [replica.load(now_s) for replica in self._replicas]
-        self._admission.check_room(self._queued, new, loads)
-        if not self._is_probe_due(now_s):
-            self._admission.check_time(self._queued, new, remaining_s, loads)
-
-    def _is_probe_due(self, now_s: float) -> bool:
-        return not self._pending and now_s - self._answered_s > _PROBE_AFTER_S
+        self._admission.check(self._queued, new, remaining_s, loads, is_idle=not self._pending, now_s=now_s)
 
     def _flush(self) -> None:
         self._is_flush_due = False
@@ -201,36 +187,35 @@ class CallerQueue:
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """See `ReplicaListener`."""
-        self._answered_s = time.monotonic()
+        self._admission.answered_s = time.monotonic()
         for answer in answers:
             pending = self._pending.pop(answer.number, None)
             if pending is not None:
-                self._mark_ended(pending)
+                self._mark_started(pending)
+                if pending.replica is not None and pending.batch is not None:
+                    pending.replica.end(pending.batch)
                 pending.settle(answer)
         self._note_idle()
 
     def started(self, numbers: Sequence[int]) -> None:
         """See `ReplicaListener`."""
-        for number in numbers:
-            pending = self._pending.get(number)
-            # A call that was withdrawn meanwhile has given its credit back already.
-            if pending is not None:
+        # A call that was withdrawn meanwhile has given its credit back already.
+        calls = [pending for pending in map(self._pending.get, numbers) if pending is not None]
+        if calls and calls[0].replica is not None:
+            batch = calls[0].replica.begin([pending.call.arguments for pending in calls])
+            for pending in calls:
+                pending.batch = batch
                 self._mark_started(pending)
 
     def _mark_started(self, pending: Pending) -> None:
+        # Also of a call that ends without a batch: it waits no more, and gives its credit back.
         if pending.is_started:
             return
         pending.is_started = True
         self._queued.remove(pending.call.arguments)
         if pending.replica is not None:
-            pending.replica.begin(pending.call.arguments)
+            pending.replica.credit_rows += pending.call.arguments.rows
             self.has_room()
-
-    def _mark_ended(self, pending: Pending) -> None:
-        # Also of a call that never was in a batch: it waits no more, and gives its credit back.
-        self._mark_started(pending)
-        if pending.replica is not None:
-            pending.replica.end(pending.call.arguments)
 
     def batch_returned(self, record: BatchRecord) -> None:
         """See `ReplicaListener`."""
@@ -253,9 +238,7 @@ class CallerQueue:
                 pending.is_started = False
                 self._queued.add(pending.call.arguments)
             if is_blamed:
-                # Alone from now on: joined with others, it could take them along when it kills a second replica.
-                arguments = attrs.evolve(pending.call.arguments, fit_key=None)
-                pending.call = attrs.evolve(pending.call, tries=pending.call.tries + 1, arguments=arguments)
+                pending.try_alone()
             requeued.append(pending)
         self._send_again(requeued)
         self._note_idle()
@@ -280,7 +263,7 @@ class CallerQueue:
 
     def _send_again(self, calls: Sequence[Pending]) -> None:
         for pending in reversed(calls):
-            pending.replica = None
+            pending.replica = pending.batch = None
             self._unsent[pending.call.number] = pending
             self._unsent.move_to_end(pending.call.number, last=False)
         self.has_room()
@@ -289,15 +272,12 @@ class CallerQueue:
         if self._outage is not None and not self._replicas:
             unsent, self._unsent = self._unsent, OrderedDict()
             for pending in unsent.values():
-                self._fail(pending, self._unavailable())
+                self._fail(pending, error_of_outage(self._runner_name, self._outage))
             self._note_idle()
-
-    def _unavailable(self) -> ServiceUnavailable:
-        return error_of_outage(self._runner_name, self._outage or "")
 
     def _fail(self, pending: Pending, error: BaseException) -> None:
         del self._pending[pending.call.number]
-        self._mark_ended(pending)
+        self._mark_started(pending)
         pending.fail(error)
 
     def has_room(self) -> None:

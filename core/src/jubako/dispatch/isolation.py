@@ -27,12 +27,14 @@ class BatchOutcome:
     Args:
         answers: position of the call in the batch to its answer; a call that was dropped has none.
         compute_s: seconds in the runner's own code, retries included.
+        computed_rows: rows that were computed; those of late and dropped calls were not.
         is_clean: True if the batch ran whole at the first try, so that its time tells what such a batch costs.
         too_many_rows: the fewest rows that did not fit the device; None if all did.
     """
 
     answers: dict[int, Answer] = attrs.field(factory=dict)
     compute_s: float = 0.0
+    computed_rows: int = 0
     is_clean: bool = True
     too_many_rows: int | None = None
 
@@ -111,6 +113,7 @@ class IsolatedBatch:
                     outcome.answers[item.key] = Answer(item.call.number, error=self._own_error(error, len(wanted)))
         else:
             outcome.compute_s += compute_s
+            outcome.computed_rows += _rows_of(wanted)
             for item, share in zip(wanted, shares, strict=True):
                 outcome.answers[item.key] = Answer(item.call.number, share)
         finally:
@@ -189,6 +192,7 @@ class IsolatedBatch:
             piece = cut_arguments(arguments, start, min(start + piece_rows, arguments.rows), self.input_axis)
             self._run([_Item(key, item.position, attrs.evolve(item.call, arguments=piece))], is_dropped, pieces)
         outcome.compute_s += pieces.compute_s
+        outcome.computed_rows += pieces.computed_rows
         outcome.too_many_rows = pieces.too_many_rows
         number = item.call.number
         answers = [answer for _, answer in sorted(pieces.answers.items())]

@@ -225,8 +225,9 @@ class Lane:
         self, batch: list[_Waiting], rows: int, queue_s: tuple[float, ...], waiting_rows: int, outcome: BatchOutcome
     ) -> None:
         self._running -= 1
-        if outcome.is_clean and outcome.answers:
-            self.cost.learn(max(1, rows), outcome.compute_s)
+        if outcome.is_clean and outcome.computed_rows:
+            # Not all rows of the batch: what was late cost nothing, and would make the model look fast.
+            self.cost.learn(outcome.computed_rows, outcome.compute_s)
         if outcome.too_many_rows is not None:
             self._limit_rows = max(1, min(self._limit_rows, outcome.too_many_rows // 2))
             _log.warning(

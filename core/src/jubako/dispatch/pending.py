@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from jubako.dispatch.admission import Amount
 from jubako.dispatch.messages import Answer, SentCall
 from jubako.dispatch.replica_end import ReplicaEnd
 
@@ -32,6 +33,7 @@ class Pending:
         waiter: gets the answer or the error, once, unless it is done before.
         replica: that the call was sent to; None while it waits here.
         is_started: True once the replica took it into a batch.
+        batch: that batch, as `ReplicaEnd` counts it.
         losses: replicas that were lost while they had it.
     """
 
@@ -39,7 +41,13 @@ class Pending:
     waiter: Waiter
     replica: ReplicaEnd | None = None
     is_started: bool = False
+    batch: Amount | None = None
     losses: int = 0
+
+    def try_alone(self) -> None:
+        """Have it computed alone from now on: joined with others, it could take them along to its next replica."""
+        arguments = attrs.evolve(self.call.arguments, fit_key=None)
+        self.call = attrs.evolve(self.call, tries=self.call.tries + 1, arguments=arguments)
 
     def settle(self, answer: Answer) -> None:
         """Give the answer to who waits, if somebody does."""

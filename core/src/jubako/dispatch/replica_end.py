@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -53,19 +54,30 @@ class ReplicaEnd:
         self.credit_rows = 0
         self.is_silent = False
         self._taken_back: set[int] = set()
-        self._running = Amount()
+        self._running: deque[Amount] = deque()
         self._running_since_s = 0.0
 
-    def begin(self, arguments: CallArguments) -> None:
-        """Count a call that it has taken into a batch; its rows are credit again."""
-        self.credit_rows += arguments.rows
-        if not self._running.calls:
-            self._running_since_s = time.monotonic()
-        self._running.add(arguments)
+    def begin(self, calls: Iterable[CallArguments]) -> Amount:
+        """Note that it has taken calls of this queue into a batch.
 
-    def end(self, arguments: CallArguments) -> None:
-        """Count such a call off."""
-        self._running.remove(arguments)
+        Returns:
+            What they are together; this object stands for the batch.
+        """
+        if not self._running:
+            self._running_since_s = time.monotonic()
+        batch = Amount()
+        for arguments in calls:
+            batch.add(arguments)
+        self._running.append(batch)
+        return batch
+
+    def end(self, batch: Amount) -> None:
+        """Note that a batch has ended, and with it those before it, from which every caller had left."""
+        if any(running is batch for running in self._running):
+            while self._running.popleft() is not batch:
+                pass
+            # What it took up as its next batch runs since then.
+            self._running_since_s = time.monotonic()
 
     def take_back(self, calls: Sequence[SentCall]) -> None:
         """Ask for calls that it has not begun, as far as is known; what it says of them from now on is passed over."""
@@ -82,13 +94,11 @@ class ReplicaEnd:
 
     def load(self, now_s: float) -> Load:
         """How busy it is."""
-        elapsed_s = now_s - self._running_since_s if self._running.calls else 0.0
-        return Load(self.line.cost, self._running, elapsed_s)
+        elapsed_s = now_s - self._running_since_s if self._running else 0.0
+        return Load(self.line.cost, tuple(self._running), elapsed_s)
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """See `Receiver`."""
-        # What it took up as its next batch runs since then.
-        self._running_since_s = time.monotonic()
         if self._taken_back:
             answers = [answer for answer in answers if answer.number not in self._taken_back]
         self._listener.answered(answers)
