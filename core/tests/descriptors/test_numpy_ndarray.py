@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import tracemalloc
 
@@ -260,3 +261,16 @@ def test_json_and_no_content_type_are_taken(content_type):
 def test_other_content_types_are_refused_with_the_header_to_send(content_type):
     with pytest.raises(UnsupportedMediaType, match="Content-Type: application/json"):
         NumpyNdarray().decode(b"[1]", content_type)
+
+
+@pytest.mark.parametrize("value", ["99999999999999-01-01", "-99999999999999-01-01", "2300-01-01", "1600-01-01"])
+def test_a_date_that_the_unit_has_no_room_for_is_refused(value):
+    unit = "M8[ns]" if len(value) == 10 else "M8[s]"
+    with pytest.raises(BadInput, match=r"the value at \$\[1\] does not fit"):
+        NumpyNdarray(unit, enforce_dtype=True).decode(json.dumps(["2020-01-02", value]).encode(), "")
+
+
+def test_dates_in_all_units_come_as_they_are():
+    for unit in ("Y", "M", "W", "D", "h", "s", "ns"):
+        array = NumpyNdarray(f"M8[{unit}]", enforce_dtype=True).decode(b'["2020-01-02", "NaT", "1969-12-31"]', "")
+        np.testing.assert_array_equal(array, np.array(["2020-01-02", "NaT", "1969-12-31"], dtype=f"M8[{unit}]"))

@@ -111,7 +111,7 @@ def cast_exactly(array: _Array, dtype: np.dtype[Any]) -> _Array | None:
         return None
     if target == "U" and dtype.itemsize and np.any(np.strings.str_len(array) > dtype.itemsize // 4):
         return None
-    return _cast(array, dtype)
+    return _cast_dates(array, dtype) if target == "M" else _cast(array, dtype)
 
 
 def cast_softly(array: _Array, dtype: np.dtype[Any]) -> _Array:
@@ -158,6 +158,14 @@ def _cast(array: _Array, dtype: np.dtype[Any]) -> _Array | None:
             return array.astype(dtype)
     except (ValueError, FloatingPointError, OverflowError):
         return None
+
+
+def _cast_dates(array: _Array, dtype: np.dtype[Any]) -> _Array | None:
+    """Convert texts to dates; numpy makes other dates, without a word, of those that the unit has no room for."""
+    dates, years = _cast(array, dtype), _cast(array, np.dtype("M8[Y]"))
+    if dates is None or years is None or np.any(dates.astype("M8[Y]").view(np.int64) != years.view(np.int64)):
+        return None
+    return dates
 
 
 def _read_objects(value: Any) -> _Array:
