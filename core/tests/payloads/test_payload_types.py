@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from jubako.errors import InvalidArgument
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.testing import PayloadTypeTests
+from jubako.testing.serializer_tests import pickles_that_create
 from jubako.values.payload import EncodedPayload
 
 TABLE = PayloadTable(compose(candidates=()))
@@ -122,6 +125,16 @@ def test_a_row_of_joined_arrays_is_the_single_that_was_given(data):
     joined = payload.join([payload.from_single(single, axis) for single in singles], axis)
     for index, single in enumerate(singles):
         np.testing.assert_array_equal(payload.row(joined, index, axis), single)
+
+
+@pytest.mark.parametrize("name", ["ndarray", "list", "tuple", "scalar", "dataframe", "series"])
+@pytest.mark.parametrize("header", [{}, {"layout": "json"}, {"layout": "tree"}, {"dtype": "O", "shape": [1]}])
+def test_bytes_that_do_not_say_that_they_are_a_pickle_are_never_unpickled(tmp_path, name, header):
+    for pickled in pickles_that_create(tmp_path / "canary"):
+        # Whatever it raises ends the call: what is to be seen is that nothing ran.
+        with contextlib.suppress(Exception):
+            TABLE.named(name).decode(EncodedPayload(name, header, (pickled,)))
+    assert not (tmp_path / "canary").exists()
 
 
 def test_arrays_are_laid_out_without_a_pickle_and_share_memory():

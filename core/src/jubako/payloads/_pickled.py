@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from jubako.errors import InvalidArgument
 from jubako.serializers._unpickle import unpickle
 from jubako.values.payload import EncodedPayload
 
@@ -28,6 +29,14 @@ def is_pickled(encoded: EncodedPayload) -> bool:
 
 
 def decode(encoded: EncodedPayload) -> Any:
-    """Read the value back; only what came over the private channel may be given here."""
+    """Read the value back; only what came over the private channel may be given here.
+
+    Raises:
+        InvalidArgument: it does not say that it is a pickle, so it was not written by `encode`.
+    """
+    if not is_pickled(encoded):
+        raise InvalidArgument(
+            f"a {encoded.payload_type} cannot be read.", why=f"Its header says {str(dict(encoded.header))[:200]}."
+        )
     body, *buffers = encoded.buffers
     return unpickle(body, buffers)
