@@ -45,7 +45,7 @@ def kill_at(points, action, actor, copy_home):
 
 
 @pytest.mark.row("store-crash-points")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @needs_strace
 @pytest.mark.parametrize("action", ACTIONS)
 def test_an_action_killed_at_any_system_call_leaves_the_old_state_or_the_new_one(

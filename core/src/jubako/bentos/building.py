@@ -16,7 +16,7 @@ from jubako.bentos.options import BENTOFILE_NAME, BuildOptions, read_bentofile
 from jubako.contracts.build_step import BuildStep
 from jubako.contracts.offers import BuildStepType
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import BuildError, InvalidArgument, JubakoError
+from jubako.errors import BuildError, InvalidArgument, JubakoError, StoreError
 from jubako.runners import ModelRunner, Runner, SimpleRunner
 from jubako.services.bento import Bento
 from jubako.services.service import Service
@@ -131,23 +131,27 @@ def build_from(
         outer, bento_store=bento_store or outer.bento_store, model_store=model_store or outer.model_store
     )
     context = Path(build_ctx or ".").expanduser().resolve()
-    if not context.is_dir():
-        raise BuildError(f"the build context {context} is no folder.", do="give the folder of the Service's files")
-    with using_workspace(workspace):
+    with using_workspace(workspace), store_failure(f"nothing was built from {context}"):
+        if not context.is_dir():
+            raise BuildError(f"the build context {context} is no folder.", do="give the folder of the Service's files")
         target = resolve_source(options.service, working_dir=context)
         service = import_isolated_target(target, changes_cwd=True)
         tag = Tag(service.name, version) if version is not None else Tag(service.name).make_new_version()
         if not tag.is_exact:
             raise InvalidArgument(f"a Bento's version cannot be {version!r}.", do="give another, or none")
-        with (
-            workspace.bento_store.draft(tag, origin="built") as folder,
-            store_failure(f"Bento {tag} was not built"),
-        ):
+        with workspace.bento_store.draft(tag, origin="built") as folder:
             _run_steps(Draft(folder, context, service, options.to_plain()), workspace)
             _check_packed(target, folder)
             info = _describe(tag, target, service, options, folder)
             write_bento_info(folder, info)
-        return Bento(workspace.bento_store.open(tag), info)
+        return Bento(_open_built(tag, workspace.bento_store), info)
+
+
+def _open_built(tag: Tag, store: Store) -> Path:
+    try:
+        return store.open(tag)
+    except StoreError as error:
+        raise StoreError(f"Bento {tag} was built, but cannot be opened.", why=error.message, do=error.do) from error
 
 
 def _run_steps(draft: Draft, workspace: Workspace) -> None:
