@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -14,6 +15,8 @@ from jubako.errors import InvalidArgument
 from jubako.payloads import PayloadTable
 from jubako.runners.specs import MethodSpec
 
+# Equal values of one of these types are the same.
+_PLAIN = (str, bytes, int, bool, type(None))
 # Of lists in lists, and what else holds values; deeper ones are counted as empty.
 _COUNTED_DEPTH = 3
 
@@ -140,10 +143,15 @@ def _size_bytes(value: Any, table: PayloadTable, depth: int = _COUNTED_DEPTH) ->
 
 
 def constant_key(value: Any) -> Hashable:
-    """A key that is equal exactly for constants that are the same to a model."""
+    """A key that is equal exactly for constants that are the same to a model; what is not known to be, never fits."""
     # The type belongs to the key: 1, 1.0 and True are equal, and no model must take one for the other.
-    try:
-        hash(value)
-    except TypeError:
-        return object()
-    return type(value), value
+    kind = type(value)
+    if kind in _PLAIN or isinstance(value, Enum):
+        return kind, value
+    # So are 0.0 and -0.0, while not a number is unequal to itself.
+    if kind in (float, complex):
+        return kind, repr(value)
+    if kind.__module__ == "numpy" and hasattr(value, "tobytes"):
+        return kind, value.dtype.str, value.tobytes()
+    # Two times in different zones, sets of 1 and of True: others may be equal as well, and not the same.
+    return object()
