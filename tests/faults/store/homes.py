@@ -106,23 +106,29 @@ def save_again(home: Path) -> None:
 def debris(home: Path) -> set[str]:
     """What is in a home beside versions, one record for each, and the file of trusted digests."""
     found = {path.name for path in home.iterdir()} - {"models", "bentos", ".store"}
-    found |= {f".store/{path.name}" for path in (home / ".store").iterdir()} - {
-        ".store/models",
-        ".store/bentos",
-        ".store/trust",
-    }
-    for kind in StoreKind:
-        tags = LocalStore(home, kind).list()
-        names = {tag.name for tag in tags}
-        for folder in (home / kind.value, home / ".store" / kind.value):
-            found |= {str(path) for path in folder.iterdir() if path.name not in names}
-        for name in names:
-            versions = [str(tag.version) for tag in tags if tag.name == name]
-            recorded = [path.name for path in (home / ".store" / kind.value / name).iterdir()]
-            found |= {text for text in recorded if text[30:] not in versions}
-            assert sorted(text[30:] for text in recorded) == versions, recorded
-            stored = {path.name for path in (home / kind.value / name).iterdir()}
-            found |= stored - set(versions)
+    found |= {f".store/{path.name}" for path in (home / ".store").iterdir() if path.name not in _OF_THE_STORE}
+    return found | _debris_of(home, StoreKind.MODELS) | _debris_of(home, StoreKind.BENTOS)
+
+
+def debris_of_models(home: Path) -> set[str]:
+    """The same where there are only models."""
+    return _debris_of(home, StoreKind.MODELS)
+
+
+_OF_THE_STORE = ("models", "bentos", "trust")
+
+
+def _debris_of(home: Path, kind: StoreKind) -> set[str]:
+    tags = LocalStore(home, kind).list()
+    names = {tag.name for tag in tags}
+    folders = (home / kind.value, home / ".store" / kind.value)
+    found = {str(path) for folder in folders for path in folder.iterdir() if path.name not in names}
+    for name in names:
+        versions = [str(tag.version) for tag in tags if tag.name == name]
+        found |= {path.name for path in (home / kind.value / name).iterdir()} - set(versions)
+        records = [path.name for path in (home / ".store" / kind.value / name).iterdir()]
+        found |= {record for record in records if record[30:] not in versions}
+        assert len(records) == len(versions), records
     return found
 
 
