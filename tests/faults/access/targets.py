@@ -25,7 +25,9 @@ def add(name, descriptor):
 add("array", NumpyNdarray())
 add("table", NumpyNdarray(dtype="float32", enforce_dtype=True, shape=(-1, 4), enforce_shape=True))
 add("huge", NumpyNdarray(dtype="float64", shape=(2**31, 2**31), enforce_shape=True))
-for dtype in ("int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "bool", "U3", "datetime64[s]", "complex64"):
+for dtype in (
+    "int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "bool", "U3", "datetime64[s]", "complex64"
+):
     add("as_" + dtype.replace("[", "_").replace("]", ""), NumpyNdarray(dtype=dtype, enforce_dtype=True))
 add("value", JSON())
 add("flower", JSON(pydantic_model=Flower))
@@ -138,10 +140,6 @@ class Fragile(jubako.Runner):
         return list(rows)
 
 
-class Unlisted(Fragile):
-    pass
-
-
 class Header(Descriptor):
     media_types = ("text/plain",)
 
@@ -163,7 +161,6 @@ class Broken(Text):
 
 
 fragile = Fragile()
-unlisted = Unlisted()
 svc = jubako.Service("failing", runners=[fragile])
 
 RAISED = {
@@ -202,11 +199,6 @@ async def ask(row):
 @svc.api(input=JSON(), output=JSON())
 def ask_in_thread(row):
     return fragile.run(row)
-
-
-@svc.api(input=JSON(), output=JSON())
-async def ask_unlisted(row):
-    return await unlisted.async_run(row)
 
 
 @svc.api(input=JSON(), output=JSON())
