@@ -279,15 +279,16 @@ class LocalStore(Store):
 
     def _taken(self, tag: Tag) -> AlreadyExists:
         return AlreadyExists(
-            f"{self.kind.noun} {tag} exists already in {self.url}.",
-            why="A version never changes.",
+            f"{self.kind.noun} {tag} exists already.",
+            why=f"A version never changes, in {self.url} as anywhere.",
             do="save a new version, or delete this one first",
         )
 
     def _not_found(self, tag: Tag) -> NotFound:
+        # Clients of a service may be told the first sentence, but not where it keeps its things.
         return NotFound(
-            f"there is no {self.kind.noun} {tag} in {self.url}.",
-            why=describe_near(tag, self.list()),
+            f"there is no {self.kind.noun} {tag}.",
+            why=f"{self.url} was looked through. {describe_near(tag, self.list())}".rstrip(),
             do=f"correct the tag, or {self.kind.verb} the {self.kind.noun} first",
         )
 
