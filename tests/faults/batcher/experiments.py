@@ -114,13 +114,22 @@ async def with_one_cancelled(
     with closed_gate():
         ahead = await _occupy(runner, rows, phase)
         asked = [bad if phase == PHASES[4] and position == 0 else row for position, row in enumerate(rows)]
-        calls = [asyncio.ensure_future(runner.async_run(row)) for row in asked]
-        await _reach(phase, calls, victim)
+        calls: list[asyncio.Future[Any]] = []
+
+        async def ask_first() -> Any:
+            answer = await runner.async_run(asked[0])
+            if phase == PHASES[5]:
+                # The others' answers are there, and none of them has heard of it.
+                calls[victim].cancel()
+            return answer
+
+        calls += [asyncio.ensure_future(ask_first())]
+        calls += [asyncio.ensure_future(runner.async_run(row)) for row in asked[1:]]
+        await _reach(phase)
         if phase != PHASES[5]:
             calls[victim].cancel()
             await asyncio.sleep(0)
-        forget_gate = folder() / GATE
-        forget_gate.unlink(missing_ok=True)
+        (folder() / GATE).unlink(missing_ok=True)
         async with asyncio.timeout(PATIENCE_S):
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             await asyncio.gather(*ahead)
@@ -154,21 +163,18 @@ async def _occupy(runner: Runner, rows: Sequence[np.ndarray], phase: str) -> lis
     return ahead
 
 
-async def _reach(phase: str, calls: list[asyncio.Future[Any]], victim: int) -> None:
+async def _reach(phase: str) -> None:
     if phase == PHASES[0]:
         # Each call has run until it waits for its answer; what they sent leaves at the end of this turn.
         await asyncio.sleep(0)
     elif phase in PHASES[1:3]:
         await _turns(50)
-    elif phase == PHASES[3]:
+    elif phase in (PHASES[3], PHASES[5]):
         await until_begun(1)
     elif phase == PHASES[4]:
         # The whole batch fails, then its first half does, of which the quarter with the bad row waits at the gate.
         let_through(2)
         await until_begun(3)
-    else:
-        calls[0].add_done_callback(lambda _: calls[victim].cancel())
-        await until_begun(1)
 
 
 async def _turns(count: int) -> None:
