@@ -227,3 +227,30 @@ def test_the_list_names_no_way_to_run_code():
     )
     assert [name for name in skops_types.LISTED if ways.search(name)] == []
     assert not {"MethodNode", "OperatorFuncNode", "ConstructorFromReduceNode"} & skops_types.NODES.keys()
+
+
+@pytest.mark.parametrize("change", ["before", "behind", "comment", "twice"])
+def test_an_archive_that_is_something_else_too_is_refused(tmp_path, change):
+    SkopsSerializer().dump(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path)
+    path = tmp_path / FILE
+    content = path.read_bytes()
+    if change == "before":
+        path.write_bytes(b"cos\nsystem\n(S'id'\ntR." + content)
+    elif change == "behind":
+        path.write_bytes(content + b"cos\nsystem\n(S'id'\ntR.")
+    elif change == "comment":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = b"cos\nsystem\n(S'id'\ntR."
+    else:
+        # The second entry of the directory points at the first member's content, under its own name.
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("schema.json", " " * 1000 + "{}")
+            for number in range(1, 5):
+                copy = zipfile.ZipInfo(f"{number}.npy")
+                copy.header_offset, copy.file_size, copy.compress_size = 0, 1002, 1002
+                copy.CRC = archive.getinfo("schema.json").CRC
+                archive.filelist.append(copy)
+                archive.NameToInfo[copy.filename] = copy
+            archive._didModify = True
+    with pytest.raises(InvalidManifest, match=r"is no skops archive|has something before, behind or twice inside it"):
+        check_archive(path)

@@ -8,13 +8,15 @@ looked up in the fixed list before skops sees the archive, and nothing is import
 from __future__ import annotations
 
 import json
+import os
 import re
+import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.special
@@ -27,6 +29,8 @@ from jubako_sklearn_runner.skops_types import BIT_GENERATORS, LISTED, NODES
 PROTOCOL = 2
 
 _SCHEMA = "schema.json"
+# The last record of an archive, without a comment: APPNOTE.TXT of the zip format, section 4.3.16.
+_END = struct.Struct("<4s4H2LH")
 _MEMBER = re.compile(r"schema\.json|[0-9a-f-]{1,40}\.(npy|npz|bin)")
 
 
@@ -61,8 +65,9 @@ def check_archive(path: Path) -> list[str]:
 
 def _read_schema(path: Path) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _check_members(path, archive.infolist())
+            _check_ends(path, file, archive)
             schema = json.loads(archive.read(_SCHEMA))
     except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError) as error:
         raise InvalidManifest(
@@ -84,6 +89,20 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise InvalidManifest(
                 f"{path.name} has an unexpected member {member.filename[:100]!r}.", do="save the model again"
             )
+
+
+def _check_ends(path: Path, file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Refuse what is something else too: a file that only ends as an archive, or has more behind its end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(size - _END.size)
+    signature, *_, comment_length = _END.unpack(file.read(_END.size))
+    offsets = [member.header_offset for member in archive.infolist()]
+    # What lies in several members at once would be unpacked several times.
+    total = sum(member.file_size for member in archive.infolist())
+    if signature != b"PK\5\6" or comment_length or min(offsets) != 0 or total > size:
+        raise InvalidManifest(
+            f"{path.name} has something before, behind or twice inside it.", do="save the model again"
+        )
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
