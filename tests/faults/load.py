@@ -209,6 +209,7 @@ class _Client:
             # As every client does: what the server has closed meanwhile is not used again.
             if not reader.at_eof() and not writer.is_closing():
                 return reader, writer
+            writer.close()
         return await asyncio.open_connection("127.0.0.1", self._port)
 
 

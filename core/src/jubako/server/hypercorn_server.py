@@ -20,6 +20,7 @@ from jubako.server.connection import Connection
 from jubako.server.in_flight import InFlight
 from jubako.server.lifespan import Lifespan
 from jubako.server.protocol_config import ProtocolConfig
+from jubako.server.room import room_for_connections
 from jubako.server.tls import open_tls_context
 from jubako.settings import ServerSettings
 
@@ -141,7 +142,7 @@ class _Listener:
         if self._is_aborted:
             writer.transport.abort()
             return
-        if len(self._connections) >= self._settings.max_connections:
+        if len(self._connections) >= room_for_connections(self._settings.max_connections):
             if self._tls is None:
                 writer.write(_FULL)
             writer.close()
