@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import jubako.bentos
-from jubako.errors import InvalidArgument, NotFound
+from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound
 
 
 @pytest.fixture
@@ -54,3 +54,37 @@ def test_a_bento_reads_as_its_tag(versions):
     assert str(versions[0]) == "Bento('toy:v1')"
     assert versions[0].creation_time.tzinfo is not None
     assert versions[0].digest.startswith("sha256:")
+
+
+def damage(path, content):
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def test_one_damaged_bento_does_not_hide_the_others(versions):
+    damage(versions[0].path / "bento.yaml", b"[")
+    with pytest.warns(UserWarning, match=r"Bento toy:v1 is left out: .*bento\.yaml"):
+        assert [bento.tag for bento in jubako.bentos.list()] == [versions[1].tag]
+    with pytest.raises(InvalidManifest):
+        jubako.bentos.get("toy:v1")
+
+
+def test_a_bento_whose_source_was_changed_is_not_imported(versions):
+    source = versions[0].path / "src/service.py"
+    damage(source, source.read_bytes().replace(b"return value", b"return Value"))
+    versions[1].verify_sources()
+    for target in ("toy:v1", str(versions[0].path)):
+        with pytest.raises(ModelDigestMismatch, match=r"src/service\.py is damaged, or was changed"):
+            jubako.load(target)
+
+
+def test_a_bento_whose_manifest_was_changed_is_not_imported(versions):
+    manifest = versions[0].path / "bento.yaml"
+    damage(manifest, manifest.read_bytes().replace(b"labels: {}", b"labels: { }"))
+    with pytest.raises(ModelDigestMismatch, match=r"bento\.yaml is damaged, or was changed"):
+        jubako.load("toy:v1")
+
+
+def test_files_that_a_service_has_written_beside_its_source_are_in_nobodys_way(versions):
+    (versions[0].path / "src/written.log").write_text("1")
+    assert jubako.load("toy:v1").name == "toy"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import warnings
 
 from jubako.contracts.store import Store
+from jubako.errors import InvalidManifest, NotFound
 from jubako.services.bento import Bento
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace
@@ -18,18 +21,22 @@ def get(tag: Tag | str, *, _bento_store: Store | None = None) -> Bento:
         InvalidManifest: its `bento.yaml` cannot be read.
     """
     store = _bento_store or current_workspace().bento_store
-    return Bento.from_folder(store.open(store.resolve(Tag.from_taglike(tag))))
+    return _open(store.resolve(Tag.from_taglike(tag)), store)
 
 
 def list(tag: Tag | str | None = None, *, _bento_store: Store | None = None) -> builtins.list[Bento]:
-    """Return all stored Bentos, those of a name, or the one of a version; sorted by tag, empty if there are none."""
+    """Return all stored Bentos, those of a name, or the one of a version; sorted by tag, empty if there are none.
+
+    One that cannot be read is left out, with a warning.
+    """
     store = _bento_store or current_workspace().bento_store
     wanted = None if tag is None else Tag.from_taglike(tag)
     if wanted is not None and wanted.version is not None:
         wanted = store.resolve(wanted)
     tags = store.list(None if wanted is None else wanted.name)
     chosen = [stored for stored in tags if wanted is None or wanted.version in (None, stored.version)]
-    return [Bento.from_folder(store.open(stored)) for stored in chosen]
+    bentos = (_open_or_warn(stored, store) for stored in chosen)
+    return [bento for bento in bentos if bento is not None]
 
 
 def delete(tag: Tag | str, *, _bento_store: Store | None = None) -> None:
@@ -41,5 +48,27 @@ def delete(tag: Tag | str, *, _bento_store: Store | None = None) -> None:
     store = _bento_store or current_workspace().bento_store
     wanted = Tag.from_taglike(tag)
     newest = store.resolve(wanted)
-    for stored in store.list(wanted.name) if wanted.version is None else [newest]:
-        store.delete(stored)
+    if wanted.version is not None:
+        store.delete(newest)
+        return
+    for stored in store.list(wanted.name):
+        with contextlib.suppress(NotFound):  # somebody else was faster
+            store.delete(stored)
+
+
+def _open(tag: Tag, store: Store) -> Bento:
+    try:
+        return Bento.from_folder(store.open(tag))
+    except InvalidManifest:
+        store.resolve(tag)  # raises NotFound if it was deleted while it was read
+        raise
+
+
+def _open_or_warn(tag: Tag, store: Store) -> Bento | None:
+    try:
+        return _open(tag, store)
+    except NotFound:  # deleted just now
+        return None
+    except InvalidManifest as error:
+        warnings.warn(f"Bento {tag} is left out: {error.message}", stacklevel=4)
+        return None

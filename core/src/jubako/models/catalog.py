@@ -19,12 +19,13 @@ from jubako._documents import plain
 from jubako.contracts.offers import RunnerType, SerializerType
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
-from jubako.models.model import CUSTOM_OBJECTS_FILE, Model, inside
+from jubako.models.model import CUSTOM_OBJECTS_FILE, Model
 from jubako.plugins import Composition, PluginReport, names_of
 from jubako.serializers.cloudpickle import dump_file
 from jubako.stores.digests import digest_folder
 from jubako.stores.failures import store_failure
 from jubako.stores.manifests import write_model_info
+from jubako.stores.opened import path_inside
 from jubako.values.model import ModelContext, ModelInfo
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
@@ -51,7 +52,7 @@ class ModelDraft:
         Raises:
             InvalidArgument: it leads out of the folder.
         """
-        return inside(self.path, item)
+        return path_inside(self.path, item)
 
 
 @contextlib.contextmanager

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch
+from jubako.errors import InvalidManifest, ModelDigestMismatch
 from jubako.models.trust import require_trust
 from jubako.serializers.cloudpickle import load_file
 from jubako.stores.digests import verify_files, verify_sizes
 from jubako.stores.manifests import read_model_info
+from jubako.stores.opened import Opened
 from jubako.stores.trust import TrustStore
 from jubako.values.manifest import FileEntry
 from jubako.values.model import ModelInfo
@@ -23,19 +24,17 @@ CUSTOM_OBJECTS_FILE = "custom_objects.pkl"
 _MANIFEST = StoreKind.MODELS.manifest_name
 
 
-class Model:
+class Model(Opened[ModelInfo]):
     """One version of a model in a store; made by `jubako.models.get`. Equal and hashed by its tag.
 
     Its files are read-only, and checked for presence and size when it is opened.
 
     Attributes:
-        tag: name and exact version.
         info: what `model.yaml` says.
         path: the folder of its files.
     """
 
-    def __init__(self, tag: Tag, info: ModelInfo, path: Path, *, store: Store, trust: TrustStore) -> None:
-        self.tag = tag
+    def __init__(self, info: ModelInfo, path: Path, *, store: Store, trust: TrustStore) -> None:
         self.info = info
         self.path = path
         self._store = store
@@ -64,30 +63,12 @@ class Model:
                 why="The folder was renamed or copied by hand.",
                 do="move it back, or delete it",
             )
-        return cls(exact, info, path, store=store, trust=trust)
-
-    @property
-    def creation_time(self) -> datetime:
-        """When it was saved, with its time zone."""
-        return self.info.creation_time
-
-    @property
-    def digest(self) -> str:
-        """`sha256:…` over its serializer's name and all files; what trust is given to."""
-        return self.info.digest
+        return cls(info, path, store=store, trust=trust)
 
     @property
     def origin(self) -> str:
         """Where the store has it from: `saved`, or where it was imported from; empty if the store does not know."""
         return self._store.origin(self.tag)
-
-    def path_of(self, item: str) -> Path:
-        """The path of one file, given relative to the model's folder with forward slashes.
-
-        Raises:
-            InvalidArgument: it leads out of the folder.
-        """
-        return inside(self.path, item)
 
     @cached_property
     def custom_objects(self) -> Mapping[str, Any]:
@@ -152,15 +133,3 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({str(self.tag)!r})"
-
-
-def inside(folder: Path, item: str) -> Path:
-    """Join a relative path to a folder.
-
-    Raises:
-        InvalidArgument: it leads out of the folder.
-    """
-    path = folder / item
-    if Path(item).is_absolute() or ".." in Path(item).parts:
-        raise InvalidArgument(f"{item!r} leads out of {folder}.", do="give a path inside the model's folder")
-    return path

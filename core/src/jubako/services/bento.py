@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import attrs
 
-from jubako.errors import InvalidArgument, NotFound
+from jubako.contracts.store import StoreKind
+from jubako.errors import NotFound
+from jubako.stores.digests import verify_files
 from jubako.stores.manifests import read_bento_info
+from jubako.stores.opened import Opened
 from jubako.values.bento import BentoInfo
-from jubako.values.tag import Tag
+
+_SOURCES = "src"
 
 
 @attrs.frozen
-class Bento:
+class Bento(Opened[BentoInfo]):
     """A Bento in a local folder; nothing of it changes.
 
     Args:
@@ -35,21 +38,6 @@ class Bento:
         return cls(path, read_bento_info(path))
 
     @property
-    def tag(self) -> Tag:
-        """Name and exact version."""
-        return self.info.tag
-
-    @property
-    def creation_time(self) -> datetime:
-        """When it was built, with its time zone."""
-        return self.info.creation_time
-
-    @property
-    def digest(self) -> str:
-        """`sha256:…` over every file but `bento.yaml`; equal inputs give equal digests."""
-        return self.info.digest
-
-    @property
     def doc(self) -> str:
         """The text of `README.md`; empty if there is none."""
         try:
@@ -60,7 +48,7 @@ class Bento:
     @property
     def source_path(self) -> Path:
         """The folder of the user's files, from which the Service is imported."""
-        return self.path / "src"
+        return self.path / _SOURCES
 
     def path_of(self, item: str) -> Path:
         """The path of a file or folder of the Bento.
@@ -72,15 +60,25 @@ class Bento:
             InvalidArgument: the path is absolute or leaves the Bento.
             NotFound: there is no such file or folder.
         """
-        relative = PurePosixPath(item)
-        if relative.is_absolute() or ".." in relative.parts or "\\" in item or "\0" in item:
-            raise InvalidArgument(
-                f"{item!r} is no path inside Bento {self.tag}.", do="give for example 'src/service.py'"
-            )
-        path = self.path / relative
+        path = super().path_of(item)
         if not path.exists():
             raise NotFound(f"Bento {self.tag} has no {item!r}.")
         return path
 
+    def verify_sources(self) -> None:
+        """Check the SHA-256 of the user's files and of the models' manifests; each is read once in a process.
+
+        The other files of a model are checked against its manifest when it is loaded.
+
+        Raises:
+            ModelDigestMismatch: one is not what `bento.yaml` says.
+        """
+        verify_files(self.path, [entry for entry in self.info.files if _is_source(entry.path)])
+
     def __str__(self) -> str:
         return f"Bento({str(self.tag)!r})"
+
+
+def _is_source(path: str) -> bool:
+    parts = path.split("/")
+    return parts[0] == _SOURCES or (parts[0] == StoreKind.MODELS.value and parts[-1] == StoreKind.MODELS.manifest_name)

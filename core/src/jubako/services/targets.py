@@ -88,6 +88,7 @@ def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Tar
         ImportServiceError: the text names nothing; the message says what was tried and why each failed. Or it names a
             tag and a module.
         InvalidManifest: the Bento that it names cannot be read.
+        ModelDigestMismatch: its `bento.yaml` is not the one that was stored.
     """
     base = _checked_folder(working_dir)
     if not text or "\0" in text:
@@ -122,8 +123,10 @@ def import_target(target: Target) -> Service:
 
     Raises:
         ImportServiceError: the module cannot be imported, or holds no such Service.
+        ModelDigestMismatch: a file of its Bento is not what was built.
         JubakoError: one that the module itself raised, with a note that names the module.
     """
+    _verify(target.bento)
     with _naming_plugins(target.bento):
         module = import_for_good(target.module, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
@@ -136,11 +139,19 @@ def import_isolated_target(target: Target, *, changes_cwd: bool = False) -> Serv
 
     Raises:
         ImportServiceError: the module cannot be imported, or holds no such Service.
+        ModelDigestMismatch: a file of its Bento is not what was built.
         JubakoError: one that the module itself raised, with a note that names the module.
     """
+    _verify(target.bento)
     with _naming_plugins(target.bento):
         module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
+
+
+def _verify(bento: Bento | None) -> None:
+    # Models are checked when they are loaded.
+    if bento is not None:
+        bento.verify_sources()
 
 
 @contextlib.contextmanager
@@ -213,6 +224,7 @@ def _tag_or_module(text: str, workspace: Workspace, base: Path) -> Target:
             do="write " + " or ".join(explicit),
         )
     if tags:
+        workspace.bento_store.verify_manifest(tags[0])
         return _bento_target(Bento.from_folder(workspace.bento_store.open(tags[0])))
     found = local or _module_target(text, None, base, tried)
     if found is None:
