@@ -179,6 +179,19 @@ def test_nothing_is_known_of_a_cost_before_three_batches():
     assert cost.estimate_s(1000) == 0.0
 
 
+@pytest.mark.parametrize("others", [[1, 1], [50, 50], [1, 2, 5, 17, 40, 64] * 2])
+def test_batches_that_were_slow_because_they_were_the_first_are_forgotten(others):
+    cost = LearnedCost()
+    cost.learn(1, 2.0)
+    # The first of each size compiles something.
+    seen = set()
+    for rows in others:
+        cost.learn(rows, 0.01 if rows in seen or len(others) == 2 else 0.5)
+        seen.add(rows)
+    assert cost.is_known
+    assert cost.estimate_s(64) == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize(("fixed_s", "per_row_s"), [(4e-3, 0.0), (1e-3, 1e-4), (0.0, 1e-3)])
 def test_a_line_is_found_in_spite_of_outliers(fixed_s, per_row_s):
     noise = random.Random(5)

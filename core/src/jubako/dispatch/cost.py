@@ -8,6 +8,9 @@ _LEARNING_RATE = 0.15
 _MIN_SAMPLES = 3
 # A sample may pull its bucket by no more than this factor: one garbage collection, or one lazy first call, is no trend.
 _MAX_PULL = 2.0
+_WEIGHT_OF_A_BATCH = 0.25
+# Before it has more than this weight, a bucket has seen one batch or two.
+_GROWN_UP_WEIGHT = 0.3
 # A bucket that was not seen for this many batches has less and less to say.
 _FORGET = 0.98
 
@@ -16,8 +19,9 @@ class LearnedCost:
     """Fits a line through the typical seconds of batches of about 1, 2, 4, 8 … rows.
 
     Each power of two keeps one smoothed figure, so that a flood of equal batches does not drown the rest, and each new
-    sample is clipped before it counts, so that outliers do not. Nothing is known, and nothing is refused for its cost,
-    until three batches came back.
+    sample is clipped before it counts, so that outliers do not. What is slow only at first, because it loads or compiles
+    something, counts for nothing: neither the first batch of all, nor the first of its size once a faster one came.
+    Nothing is known, and nothing is refused for its cost, until three batches came back.
 
     Not safe for several threads: it belongs to one event loop.
 
@@ -58,6 +62,8 @@ class LearnedCost:
             seconds: of computing, without waiting.
         """
         self._samples += 1
+        if self._samples == 1:
+            return
         for bucket in self._buckets.values():
             bucket.weight *= _FORGET
         self._buckets.setdefault(rows.bit_length(), _Bucket()).learn(rows, seconds)
@@ -87,7 +93,7 @@ class _Bucket:
         self.weight = 0.0
 
     def learn(self, rows: int, seconds: float) -> None:
-        if math.isinf(self.seconds):
+        if self.weight < _GROWN_UP_WEIGHT and seconds < self.seconds:
             self.rows, self.seconds = float(rows), seconds
         else:
             clipped = min(max(seconds, self.seconds / _MAX_PULL), self.seconds * _MAX_PULL)
@@ -95,4 +101,4 @@ class _Bucket:
             rate = _LEARNING_RATE if clipped > self.seconds else 2 * _LEARNING_RATE
             self.seconds += rate * (clipped - self.seconds)
             self.rows += _LEARNING_RATE * (rows - self.rows)
-        self.weight = min(1.0, self.weight + 0.25)
+        self.weight = min(1.0, self.weight + _WEIGHT_OF_A_BATCH)
