@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -35,9 +37,25 @@ class TestNpy(SerializerTests):
         )
 
 
-def test_a_header_that_claims_more_than_there_is_is_refused_without_taking_the_memory(tmp_path):
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000,), }"
-    header += b" " * (117 - len(header)) + b"\n"
-    (tmp_path / "array.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(InvalidManifest, match=r"array\.npy cannot be read as npy"):
-        NpySerializer().load(tmp_path)
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+@pytest.mark.parametrize("shape", ["(10000000000000,)", "(1073741824,)", "(2,)", "()", "(-1,)", "(1, 2)"])
+def test_a_header_that_claims_other_than_there_is_is_refused_before_room_is_made_for_it(tmp_path, version, shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    length = len(header).to_bytes(2 if version == (1, 0) else 4, "little")
+    (tmp_path / "array.npy").write_bytes(b"\x93NUMPY" + bytes(version) + length + header + bytes(12))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidManifest, match=r"array\.npy cannot be read as npy"):
+            NpySerializer().load(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_of_fields_in_any_language_are_read(tmp_path):
+    array = np.array([(1, 2.0)], dtype=[("番号", "i4"), ("重さ", "f8")])
+    with pytest.warns(UserWarning, match=r"format 3\.0"):
+        NpySerializer().dump(array, tmp_path)
+    read = NpySerializer().load(tmp_path)
+    assert read.dtype == array.dtype
+    assert read.tolist() == array.tolist()

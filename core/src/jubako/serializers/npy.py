@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,13 +37,27 @@ class NpySerializer(Serializer):
         path = folder / FILE_NAME
         try:
             with path.open("rb") as file:
+                _check_size(path, file)
                 array = np.lib.format.read_array(_Stream(file), allow_pickle=False)
-                if file.read(1):
-                    raise InvalidManifest(f"{path} holds more than one array.")
-        # A header is read as a Python literal, hence the tokenizer's errors; MemoryError: it claims a vast shape.
+        # A header is read as a Python literal, hence the tokenizer's errors.
         except (OSError, ValueError, TypeError, SyntaxError, MemoryError, tokenize.TokenError, RecursionError) as error:
             raise InvalidManifest(f"{path} cannot be read as npy.", why=f"{type(error).__name__}: {error}.") from error
         return array
+
+
+def _check_size(path: Path, file: BinaryIO) -> None:
+    """Refuse a header that claims more or fewer bytes than there are, before room is made for them."""
+    version = np.lib.format.read_magic(file)
+    # Version 3 differs from 2 in how the names of fields are encoded, which is nothing to their sizes.
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    claimed = math.prod(shape) * dtype.itemsize
+    present = path.stat().st_size - file.tell()
+    if claimed != present and not dtype.hasobject:
+        raise InvalidManifest(
+            f"{path} cannot be read as npy.", why=f"Its header says {claimed:,} bytes; there are {present:,}."
+        )
+    file.seek(0)
 
 
 class _Stream:
