@@ -27,9 +27,12 @@ def serve_here(serve: Starter, tmp_path: Path) -> Callable[..., Watched]:
             f"tests.faults.batcher.{module}:svc",
             *arguments,
             good=good,
-            PYTHONPATH=str(ROOT),
-            JUBAKO_CONFIG=str(tmp_path / "jubako.yaml"),
-            **{FOLDER: str(tmp_path), **environment},
+            **{
+                "PYTHONPATH": str(ROOT),
+                "JUBAKO_CONFIG": str(tmp_path / "jubako.yaml"),
+                FOLDER: str(tmp_path),
+                **environment,
+            },
         )
         served.wait_until_ready()
         return served
