@@ -155,7 +155,7 @@ def test_values_that_an_enforced_dtype_cannot_hold_are_refused_with_their_place(
         ("int64", b"[1.0, -2.0]", [1, -2]),
         ("int64", b"[-9223372036854775808]", [-(2**63)]),
         ("int8", b"[-128, 127]", [-128, 127]),
-        ("int64", b"[true]", [1]),
+        ("bool", b"[true]", [True]),
         ("float16", b"[0.5]", [0.5]),
         ("complex128", b"[1.5]", [1.5]),
         ("int64", b"[]", []),
@@ -249,6 +249,29 @@ def test_the_schema_nests_to_the_shape():
     assert NumpyNdarray(dtype=int, shape=(3,)).openapi_schema() == {"type": "array", "items": {"type": "integer"}}
 
 
+def test_the_schema_of_an_enforced_dtype_says_what_it_can_hold():
+    def values(dtype):
+        return NumpyNdarray(dtype, enforce_dtype=True, shape=(), enforce_shape=True).openapi_schema()
+
+    assert values("U3") == {"type": "string", "maxLength": 3}
+    assert values("int8") == {"type": "integer", "minimum": -128, "maximum": 127}
+    assert values("float64") == {"type": ["number", "null"]}
+    largest = float(np.finfo("f4").max)
+    assert values("float32") == {"type": ["number", "null"], "minimum": -largest, "maximum": largest}
+    assert values("object") == {}
+
+
+def test_the_schema_of_an_answer_knows_null_and_single_values():
+    for descriptor, expected in (
+        (NumpyNdarray(), {"type": ["array", "boolean", "null", "number", "string"]}),
+        (NumpyNdarray("float64"), {"type": ["array", "number", "null"]}),
+        (NumpyNdarray("object"), {}),
+        (NumpyNdarray("int8", enforce_dtype=True), {"type": ["array", "integer"], "minimum": -128, "maximum": 127}),
+        (NumpyNdarray("float64", shape=(2,)), {"type": "array", "items": {"type": ["number", "null"]}}),
+    ):
+        assert descriptor.openapi_responses_schema() == {JSON: {"schema": expected}}
+
+
 @pytest.mark.parametrize("content_type", ["", JSON, "application/json; charset=utf-8", "application/vnd.api+json"])
 def test_json_and_no_content_type_are_taken(content_type):
     assert NumpyNdarray().decode(b"[1]", content_type).tolist() == [1]
@@ -274,3 +297,17 @@ def test_dates_in_all_units_come_as_they_are():
     for unit in ("Y", "M", "W", "D", "h", "s", "ns"):
         array = NumpyNdarray(f"M8[{unit}]", enforce_dtype=True).decode(b'["2020-01-02", "NaT", "1969-12-31"]', "")
         np.testing.assert_array_equal(array, np.array(["2020-01-02", "NaT", "1969-12-31"], dtype=f"M8[{unit}]"))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", None])
+@pytest.mark.parametrize("body", [b"[true, 1.5]", b"[[1, 2], [3, false]]"])
+def test_booleans_among_numbers_are_no_numbers(dtype, body):
+    with pytest.raises(BadInput, match=r"a boolean stands at|a number stands at"):
+        NumpyNdarray(dtype).decode(body, "")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "complex64"])
+def test_booleans_are_no_numbers_where_these_are_enforced(dtype):
+    with pytest.raises(BadInput, match="the array has booleans"):
+        NumpyNdarray(dtype, enforce_dtype=True).decode(b"[true, false]", "")
+    np.testing.assert_array_equal(NumpyNdarray(dtype).decode(b"[true, false]", ""), np.array([1, 0], dtype))

@@ -60,9 +60,29 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
     return checked
 
 
-def describe_dtype(dtype: np.dtype[Any]) -> str:
-    """The JSON schema's name of a dtype's values."""
-    return _JSON_TYPES.get(dtype.kind, "string")
+def describe_values(dtype: np.dtype[Any], *, is_enforced: bool, is_exact: bool) -> dict[str, Any]:
+    """The JSON schema of an array's single values.
+
+    Args:
+        dtype: the declared one.
+        is_enforced: adds the bounds of what it can hold.
+        is_exact: adds the null that stands for NaN.
+    """
+    kind = dtype.kind
+    schema: dict[str, Any] = {"type": _JSON_TYPES.get(kind, "string")}
+    if is_exact and kind == "O":
+        return {}
+    if is_exact and kind in "fc":
+        schema["type"] = ["number", "null"]
+    if not is_enforced:
+        return schema
+    if kind in "iu":
+        schema |= {"minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
+    elif kind == "f" and dtype.itemsize < 8:
+        schema |= {"minimum": float(np.finfo(dtype).min), "maximum": float(np.finfo(dtype).max)}
+    elif kind == "U" and dtype.itemsize:
+        schema["maxLength"] = dtype.itemsize // 4
+    return schema
 
 
 def json_path(index: tuple[int, ...]) -> str:
@@ -92,6 +112,9 @@ def read_array(value: Any, body: bytes, dtype: np.dtype[Any] | None) -> _Array:
         array = np.array(value)
     except ValueError:
         raise _explained(value) from None
+    if array.dtype.kind != "b" and (b"true" in body or b"false" in body):
+        # To numpy true is a 1 like any other.
+        raise _explained(value)
     return array if array.dtype.kind in "biuf" else _read_missing(value, array)
 
 
@@ -219,7 +242,7 @@ def _explained(value: Any) -> BadInput:
             return BadInput(f"a value stands at {path}, where others have a list.", field=path, expected=_EXPECTED)
         elif isinstance(item, dict) or (item is None and (depth == 0 or isinstance(first, str))):
             return BadInput(f"{_named(item)} stands at {path}.", field=path, expected=_EXPECTED)
-        elif isinstance(item, str) != isinstance(first, str):
+        elif isinstance(item, str) != isinstance(first, str) or isinstance(item, bool) != isinstance(first, bool):
             kinds = f"{_named(item)} stands at {path}, but {_named(first)} before."
             return BadInput(kinds, field=path, expected=_EXPECTED)
     return BadInput("the body is no array.", field="$", expected=_EXPECTED)

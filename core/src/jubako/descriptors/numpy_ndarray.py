@@ -13,7 +13,7 @@ from jubako.descriptors._arrays import (
     cast_exactly,
     cast_softly,
     check_dtype,
-    describe_dtype,
+    describe_values,
     find_misfit,
     json_path,
     read_array,
@@ -26,18 +26,21 @@ from jubako.errors import BadInput, InvalidArgument
 _Array = np.ndarray[Any, Any]
 
 
+_VALUE_TYPES = ["boolean", "null", "number", "string"]
+
+
 class NumpyNdarray(Descriptor):
     """A numpy array, as nested JSON lists of numbers, booleans or text; a lone number is an array without dimensions.
 
     Takes `application/json`, `application/…+json` and requests without a content type. JSON has no NaN and no
     infinities: they are written as `null`, and `null` among numbers is read as NaN. Lists of unequal lengths, objects,
-    and texts among numbers are refused.
+    and texts or booleans among numbers are refused.
 
     Args:
         dtype: the values' type, as numpy names it; None keeps the one that the JSON values have (int64, float64, bool,
             text).
-        enforce_dtype: True refuses values that `dtype` cannot hold; whole floats are taken as integers. False converts
-            what can be converted, and hands everything else to the API as it is.
+        enforce_dtype: True refuses values that `dtype` cannot hold, and booleans for numbers; whole floats are taken as
+            integers. False converts what can be converted, and hands everything else to the API as it is.
         shape: the lengths of all axes; -1 takes any. None takes any shape.
         enforce_shape: True refuses other shapes. False reshapes if the number of values allows it, and hands every
             other array to the API as it is.
@@ -55,6 +58,7 @@ class NumpyNdarray(Descriptor):
         self._dtype = None if dtype is None else check_dtype(dtype)
         self._shape = None if shape is None else _check_shape(shape)
         self._enforce_dtype = enforce_dtype
+        self._is_number = enforce_dtype and self._dtype is not None and self._dtype.kind in "iufc"
         self._enforce_shape = enforce_shape
         for enforced, value, name in ((enforce_dtype, dtype, "dtype"), (enforce_shape, shape, "shape")):
             if enforced and value is None:
@@ -76,6 +80,8 @@ class NumpyNdarray(Descriptor):
         """Return the body's array; see `Descriptor.decode`."""
         check_json_media_type(content_type)
         array = read_array(parse_json(body), body, self._dtype)
+        if self._is_number and array.dtype.kind == "b" and array.size:
+            raise BadInput("the array has booleans.", field="$", expected=f"values of dtype {self._dtype}")
         array, mistake = self._conform(array)
         if mistake:
             field, problem, expected = mistake
@@ -99,15 +105,32 @@ class NumpyNdarray(Descriptor):
         return EncodedBody(_dumped(array), JSON_MEDIA_TYPE)
 
     def openapi_schema(self) -> dict[str, Any]:
-        """Nested arrays to the depth of the shape; an array of anything without one."""
-        items: dict[str, Any] = {} if self._dtype is None else {"type": describe_dtype(self._dtype)}
+        """Nested arrays to the depth of the shape; an array of anything without one.
+
+        With an enforced dtype it says exactly what is taken, else what is meant: much else is converted or handed on.
+        """
+        return self._schema(is_exact=self._enforce_dtype)
+
+    def openapi_responses_schema(self) -> dict[str, Any]:
+        """The same for answers, which can hold null for NaN, and be a single value if no shape is declared."""
+        return {JSON_MEDIA_TYPE: {"schema": self._schema(is_exact=True)}}
+
+    def _schema(self, *, is_exact: bool) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if self._dtype is not None:
+            values = describe_values(self._dtype, is_enforced=self._enforce_dtype, is_exact=is_exact)
         if self._shape is None:
-            return {"type": "array", "items": items if self._dtype is None else {}}
+            if not is_exact:
+                return {"type": "array", "items": {}}
+            if self._dtype is not None and not values:
+                return {}
+            types = values.get("type", _VALUE_TYPES)
+            return {**values, "type": ["array", *([types] if isinstance(types, str) else types)]}
         for length in reversed(self._shape):
-            items = {"type": "array", "items": items}
+            values = {"type": "array", "items": values}
             if self._enforce_shape and length >= 0:
-                items |= {"minItems": length, "maxItems": length}
-        return items
+                values |= {"minItems": length, "maxItems": length}
+        return values
 
     def __repr__(self) -> str:
         parts = [] if self._dtype is None else [f"dtype={str(self._dtype)!r}"]

@@ -1,0 +1,54 @@
+"""The demo service, asked whatever its OpenAPI document allows, and whatever it does not, by schemathesis."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.state import resident_kib
+from tests.faults.watched import Request
+
+DEMO = Path(__file__).parents[3] / "examples" / "iris"
+FLOWER = Request("/classify", "[5.1, 3.5, 1.4, 0.2]")
+
+# What is checked: no 5xx, no status, content type or answer that the document lacks, nothing taken that it forbids.
+# Left out is that everything is taken that it allows: a model refuses what it cannot compute with (here numbers that
+# float32 has no room for), and no schema says what that is.
+LEFT_OUT = "positive_data_acceptance"
+START = "from schemathesis.cli import schemathesis; schemathesis()"
+
+
+@pytest.mark.row("api-fuzz")
+@pytest.mark.timeout(1800)
+def test_the_demo_service_answers_as_its_document_says_whatever_it_is_asked(tmp_path, serve, figures, length):
+    folder = tmp_path / "iris"
+    shutil.copytree(DEMO, folder)
+    environment = {**os.environ, "JUBAKO_HOME": str(folder / "home"), "JUBAKO_PLUGINS": "sklearn_runner"}
+    subprocess.run([sys.executable, "train.py"], cwd=folder, env=environment, check=True, timeout=120)
+    server = serve(folder, "service.py:svc", good=FLOWER, JUBAKO_PLUGINS="sklearn_runner")
+    server.wait_until_ready()
+    processes = [*server.pids("jubako-api"), *server.pids("jubako-replica")]
+    before = sum(map(resident_kib, processes))
+    seconds = int(length(10, 1200))
+    done = subprocess.run(
+        [
+            sys.executable, "-c", START, "run", f"http://127.0.0.1:{server.port}/docs.json",
+            "--checks", "all", "--exclude-checks", LEFT_OUT, "--max-time", str(seconds), "--seed", "4",
+            "--request-timeout", "30", "--continue-on-failure", "--no-color",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=seconds + 300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    cases = re.search(r"([\d,]+) generated", done.stdout)
+    assert cases, done.stdout[-3000:]
+    assert "Traceback" not in server.text
+    assert [*server.pids("jubako-api"), *server.pids("jubako-replica")] == processes
+    grown = sum(map(resident_kib, processes)) - before
+    assert grown < 64 * 1024
+    figures(requests=cases.group(1), failures=0, memory_grown_mib=round(max(0, grown) / 1024, 1))
