@@ -33,6 +33,25 @@ async def test_a_head_that_reads_two_ways_is_refused_and_ends_the_connection(ser
     assert [answer[:3] for answer in answers] == [b"200"] * before.count(b"GET") + [b"400"]
 
 
+TRAILERS = {
+    "a bare line feed": b"0\r\nx: 1\ny: 2\r\n\r\n",
+    "an end that only we would see": b"0\r\nx: 1\n\n" + GOOD,
+    "an end without trailers": b"0\r\n\n" + GOOD,
+    "a folded one": b"0\r\nx: 1\r\n 2\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("bad", TRAILERS.values(), ids=TRAILERS.keys())
+async def test_trailers_that_read_two_ways_are_refused(serve_app, bad):
+    site = await serve_app(Applet())
+    start = b"POST /echo HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
+    raw = await site.send_raw(start + bad)
+    assert raw.startswith(b"HTTP/1.1 400")
+    assert raw.count(b"HTTP/1.1 ") == 1
+    good = await site.send_raw(start + b"0\r\nx: 1\r\n\r\n" + GOOD, eof=True)
+    assert good.count(b"HTTP/1.1 200") == 2
+
+
 @pytest.mark.parametrize("bad", BAD_HEADS.values(), ids=BAD_HEADS.keys())
 async def test_it_does_not_matter_in_which_pieces_it_comes(serve_app, bad):
     site = await serve_app(Applet())

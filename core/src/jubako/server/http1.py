@@ -10,48 +10,60 @@ from __future__ import annotations
 from typing import Any
 
 import h11
+from h11._receivebuffer import ReceiveBuffer
 from hypercorn.protocol.h11 import H2ProtocolAssumedError, H11Protocol
 
 from jubako.server.protocol_config import ProtocolConfig
 
-_END_OF_HEAD = b"\r\n\r\n"
 
-
-class StrictParser(h11.Connection):
-    """h11's parser of requests, with each head looked at before it is parsed.
+class StrictBuffer(ReceiveBuffer):
+    """What has been received and not been parsed; each head, and the trailers of a body, are looked at before they are.
 
     Args:
-        max_head_bytes: request line and headers; also of a chunk's first line, and of trailers.
+        max_head_bytes: request line and headers.
 
     Attributes:
         is_over: set when no further request is wanted.
     """
 
     def __init__(self, max_head_bytes: int) -> None:
-        super().__init__(h11.SERVER, max_incomplete_event_size=max_head_bytes)
+        super().__init__()
         self._max_head_bytes = max_head_bytes
         self.is_over = False
 
-    def next_event(self) -> Any:
-        """Parse the next event; see h11.
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        """Take the lines of a head, or of trailers, once they are whole; see h11.
 
         Raises:
-            h11.RemoteProtocolError: also for the heads that are refused here.
+            h11.RemoteProtocolError: they are refused.
         """
-        if self.their_state is h11.IDLE:
-            self._check_head()
-        return super().next_event()
-
-    def _check_head(self) -> None:
         if self.is_over:
             raise h11.RemoteProtocolError("the connection is closed")
-        head, _, _ = self.trailing_data[0].partition(_END_OF_HEAD)
+        end = 0 if self._data.startswith(b"\r\n") else self._data.find(b"\r\n\r\n")
+        head = self._data if end < 0 else self._data[:end]
         if len(head) > self._max_head_bytes:
             raise h11.RemoteProtocolError("the request line and headers are too long", error_status_hint=431)
         if head.count(b"\n") != head.count(b"\r\n"):
             raise h11.RemoteProtocolError("a line ends in a bare line feed")
         if b"\n " in head or b"\n\t" in head:
             raise h11.RemoteProtocolError("a header is folded over several lines")
+        return super().maybe_extract_lines()
+
+
+class StrictParser(h11.Connection):
+    """h11's parser of requests, over a `StrictBuffer`.
+
+    Args:
+        max_head_bytes: request line and headers; also of a chunk's first line, and of trailers.
+    """
+
+    def __init__(self, max_head_bytes: int) -> None:
+        super().__init__(h11.SERVER, max_incomplete_event_size=max_head_bytes)
+        self._receive_buffer: StrictBuffer = StrictBuffer(max_head_bytes)
+
+    def end(self) -> None:
+        """Take no further request."""
+        self._receive_buffer.is_over = True
 
 
 class Http1(H11Protocol):
@@ -59,12 +71,12 @@ class Http1(H11Protocol):
 
     def __init__(self, app: Any, config: ProtocolConfig, *arguments: Any) -> None:
         super().__init__(app, config, *arguments)
-        self.connection: StrictParser = StrictParser(config.h11_max_incomplete_size)
+        self.connection = StrictParser(config.h11_max_incomplete_size)
 
     @property
     def is_client_sending(self) -> bool:
         """True if more may come of a request that is answered, or was refused."""
-        return self.connection.their_state in (h11.IDLE, h11.SEND_BODY, h11.ERROR)
+        return self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
 
     @property
     def is_amid_headers(self) -> bool:
@@ -73,7 +85,8 @@ class Http1(H11Protocol):
 
     def end(self) -> None:
         """Answer no further request; what the client has sent ahead of its end is nobody's."""
-        self.connection.is_over = True
+        if isinstance(self.connection, StrictParser):
+            self.connection.end()
 
     async def _check_protocol(self, event: h11.Request) -> None:
         # Hypercorn also takes `Upgrade: h2c`, which leads past the access rules of a proxy that passes it on; RFC 9113
