@@ -31,7 +31,9 @@ def test_a_path_inside_a_version_is_taken(path):
     assert FileEntry(path, 0, SHA256).path == path
 
 
-@pytest.mark.parametrize("path", ["", ".", "..", "/a", "a/../b", "../a", "a/", "./a", "a//b", "a\\b", "a\nb", "a\x00"])
+@pytest.mark.parametrize(
+    "path", ["", ".", "..", "/a", "a/../b", "../a", "a/", "./a", "a//b", "a\\b", "a\nb", "a\x00", "a\udcff"]
+)
 def test_a_path_that_leads_elsewhere_or_is_written_otherwise_is_refused(path):
     with pytest.raises(InvalidArgument, match="not a file path inside a version"):
         FileEntry(path, 0, SHA256)

@@ -33,8 +33,12 @@ class FileEntry:
     def _check_path(self, _: object, path: str) -> None:
         parts = PurePosixPath(path).parts
         is_plain = str(PurePosixPath(path)) == path and not path.startswith("/") and ".." not in parts and parts
-        if not is_plain or any(ord(letter) < 32 for letter in path) or "\\" in path:
-            raise InvalidArgument(f"{path[:80]!r} is not a file path inside a version.")
+        if not is_plain or "\\" in path or any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in path):
+            raise InvalidArgument(
+                f"{path[:80]!r} is not a file path inside a version.",
+                why="It is relative, and text without control characters and backslashes.",
+                do="rename the file",
+            )
 
     @sha256.validator
     def _check_sha256(self, _: object, sha256: str) -> None:
