@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import threading
 import warnings
 
@@ -13,7 +14,7 @@ import jubako.models
 from jubako.errors import InvalidArgument, ModelDigestMismatch, ModelNotTrusted, OfferNotFound, StoreError
 from jubako.models import load_object, save_object
 from jubako.plugins import compose
-from jubako.settings import PluginSettings, TrustSettings
+from jubako.settings import PluginSettings, Settings, StoreSettings, TrustSettings
 from jubako.stores.digests import digest_folder
 from jubako.stores.manifests import write_model_info
 from jubako.testing.serializer_tests import pickles_that_create
@@ -149,6 +150,26 @@ def test_an_object_that_no_format_takes_is_refused_with_the_reason_of_each():
 def test_a_format_that_is_not_offered_is_named():
     with pytest.raises(OfferNotFound, match="'tea_leaves'"):
         save_object("iris", [1], module="toy", serializers=("tea_leaves",))
+
+
+def test_the_plugin_that_offers_the_format_is_recorded_and_named_where_it_is_missing(site, composition_with):
+    plugin = STIFF.replace("stiff_work:Stiff", "jubako.serializers.json:JsonSerializer")
+    site.install_plugin("stiff", plugin)
+    composition_with("stiff")
+    tag = save_object("iris", [1], module="toy", serializers=("stiff-data",))
+    context = jubako.models.get(tag).info.context
+    assert (context.plugin, context.serializer_plugin) == ("", "jubako-stiff==1.0")
+    assert context.framework_versions == {"jubako-stiff": "1.0"}
+    assert context.pip_requirements == ("jubako-stiff==1.0",)
+    assert load_object(tag, module="toy") == [1]
+    home = jubako.models.get(tag).path.parents[2]
+    shutil.rmtree(site.folder / "jubako_stiff-1.0.dist-info")
+    with using_workspace(open_workspace(Settings(stores=StoreSettings(home=home)))):
+        with pytest.raises(OfferNotFound) as caught:
+            load_object(tag, module="toy")
+        assert caught.value.message.startswith(f"model {tag} cannot be loaded: ")
+        assert caught.value.do == "pip install jubako-stiff==1.0"
+        assert jubako.models.get(save_object("iris", [1], module="toy", serializers=ALL)).info.context.plugin == ""
 
 
 def test_another_runner_types_model_is_refused_with_the_right_way():

@@ -5,28 +5,26 @@ from __future__ import annotations
 import builtins
 import contextlib
 import os
-import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from jubako._documents import plain
-from jubako.contracts.offers import RunnerType, SerializerType
+from jubako.contracts.offers import SerializerType
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
+from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound
+from jubako.models.context import describe_context, with_serializer
 from jubako.models.model import CUSTOM_OBJECTS_FILE, Model
-from jubako.plugins import Composition, PluginReport, names_of
 from jubako.serializers.cloudpickle import dump_file
 from jubako.stores.digests import digest_folder
 from jubako.stores.failures import store_failure
 from jubako.stores.manifests import write_model_info
 from jubako.stores.opened import path_inside
-from jubako.values.model import ModelContext, ModelInfo
+from jubako.values.model import ModelInfo
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, current_workspace
@@ -95,7 +93,7 @@ def create(
     store = _model_store or workspace.model_store
     tag = Tag.from_taglike(name).make_new_version()
     with store_failure(f"model {tag} cannot be saved: this Python's packages cannot be read"):
-        context = _describe_context(workspace.composition, module, framework_name, framework_distributions)
+        context = describe_context(workspace.composition, module, framework_name, framework_distributions)
     info = ModelInfo(
         tag=tag,
         module=module,
@@ -115,7 +113,8 @@ def create(
             if custom_objects:
                 _refuse_taken(folder, CUSTOM_OBJECTS_FILE)
                 dump_file(dict(custom_objects), folder / CUSTOM_OBJECTS_FILE)
-            _write_manifest(workspace, folder, attrs.evolve(info, serializer=draft.serializer))
+            context = with_serializer(context, workspace.composition, draft.serializer)
+            _write_manifest(workspace, folder, attrs.evolve(info, serializer=draft.serializer, context=context))
 
 
 def get(tag: Tag | str, *, _model_store: Store | None = None) -> Model:
@@ -185,43 +184,6 @@ def _refuse_taken(folder: Path, name: str) -> None:
 
 def _runs_code(workspace: Workspace, serializer: str) -> bool:
     return bool(serializer) and workspace.composition.find(SerializerType, serializer).trust == "code"
-
-
-def _describe_context(
-    composition: Composition, module: str, framework_name: str, distributions: Sequence[str]
-) -> ModelContext:
-    versions = {distribution: _installed_version(distribution) for distribution in distributions}
-    plugin = _plugin_offering(composition, module)
-    if plugin is not None:
-        versions[plugin.distribution] = plugin.version
-    return ModelContext(
-        jubako_version=_installed_version("jubako"),
-        python_version=platform.python_version(),
-        framework_name=framework_name,
-        framework_versions=versions,
-        pip_requirements=tuple("==".join(pinned) for pinned in versions.items()),
-        plugin="" if plugin is None else f"{plugin.distribution}=={plugin.version}",
-    )
-
-
-def _plugin_offering(composition: Composition, module: str) -> PluginReport | None:
-    """The installed plugin that offers a runner type; None if it is nobody's or the core's own."""
-    for offer in composition.offers(RunnerType):
-        if module in names_of(offer):
-            report = composition.provider(offer)
-            return None if report is composition.reports[0] else report
-    return None
-
-
-def _installed_version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError as error:
-        raise MissingDependency(
-            f"the version of {distribution!r}, which the model needs, is not known.",
-            why="No distribution of that name is installed.",
-            do=f"pip install {distribution}",
-        ) from error
 
 
 def _open_or_warn(tag: Tag, store: Store, workspace: Workspace) -> Model | None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from jubako.contracts.offers import SerializerType
 from jubako.contracts.serializer import Serializer
 from jubako.contracts.store import Store
-from jubako.errors import InvalidArgument, JubakoError
+from jubako.errors import InvalidArgument, JubakoError, OfferNotFound
 from jubako.models.catalog import ModelDraft, create, get
 from jubako.models.model import Model
 from jubako.plugins import Composition
@@ -86,12 +86,7 @@ def save_object(
     ) as draft:
         refusals = _dump_first(composition, draft, obj, serializers, is_same)
     if _is_code(composition, draft.serializer):
-        reasons = [refusal for name, refusal in refusals.items() if not _is_code(composition, name)]
-        warnings.warn(
-            f"model {draft.tag} is stored as {draft.serializer}, which can run code when it is loaded. "
-            f"{_what_would_make_it_data(module, reasons)}",
-            stacklevel=3,
-        )
+        _warn_of_code(composition, draft, module, refusals)
     return draft.tag
 
 
@@ -115,7 +110,7 @@ def load_object(tag: Tag | str | Model, *, module: str, _model_store: Store | No
     model = tag if isinstance(tag, Model) else get(tag, _model_store=_model_store)
     composition = current_workspace().composition
     _check_module(model, module, composition)
-    offer = composition.find(SerializerType, model.info.serializer)
+    offer = _find_format(model, composition)
     if offer.trust == "code":
         model.require_trust(f"It is stored as {offer.name}, a format that can run any code when it is loaded")
     model.verify_object_files()
@@ -144,6 +139,15 @@ def _dump_first(
         f"{type(obj).__name__} cannot be stored as {' or '.join(names)}.",
         why=" ".join(refusals.values()),
         do="see which part of the object is refused, and take it out or make it of an importable class",
+    )
+
+
+def _warn_of_code(composition: Composition, draft: ModelDraft, module: str, refusals: Mapping[str, str]) -> None:
+    reasons = [refusal for name, refusal in refusals.items() if not _is_code(composition, name)]
+    warnings.warn(
+        f"model {draft.tag} is stored as {draft.serializer}, which can run code when it is loaded. "
+        f"{_what_would_make_it_data(module, reasons)}",
+        stacklevel=4,
     )
 
 
@@ -193,6 +197,20 @@ def _empty(folder: Path) -> None:
 def _make_serializer(composition: Composition, offer: SerializerType) -> Serializer:
     make = cast("type[Serializer]", composition.resolve(offer, "serializer"))
     return make()
+
+
+def _find_format(model: Model, composition: Composition) -> SerializerType:
+    try:
+        return composition.find(SerializerType, model.info.serializer)
+    except OfferNotFound as error:
+        plugin = model.info.context.serializer_plugin
+        if not plugin or composition.has_distribution(plugin):
+            raise
+        raise OfferNotFound(
+            f"model {model.tag} cannot be loaded: {error.message}",
+            why=f"Its format was offered by {plugin}, which is not installed.",
+            do=f"pip install {plugin}",
+        ) from error
 
 
 def _check_module(model: Model, module: str, composition: Composition) -> None:

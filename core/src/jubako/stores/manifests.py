@@ -87,6 +87,7 @@ class _ContextDocument:
     framework_versions: Mapping[str, str] = attrs.field(factory=dict)
     pip_requirements: tuple[str, ...] = ()
     plugin: str = ""
+    serializer_plugin: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -196,6 +197,7 @@ def _model_data(info: ModelInfo) -> dict[str, Any]:
             "framework_versions": info.context.framework_versions,
             "pip_requirements": info.context.pip_requirements,
             "plugin": info.context.plugin,
+            "serializer_plugin": info.context.serializer_plugin,
         },
         "signatures": {name: attrs.asdict(signature) for name, signature in info.signatures.items()},
         "labels": info.labels,

@@ -28,6 +28,7 @@ class ModelContext:
         framework_versions: distribution name to version, the plugin's too.
         pip_requirements: what `pip install` needs to load the model, such as `scikit-learn==1.9.1`.
         plugin: the one of these that offers the runner type, such as `jubako-toy-runner==1.0`; empty if none does.
+        serializer_plugin: the one that offers the format of its object; empty if that is the core's, or it has none.
     """
 
     jubako_version: str
@@ -36,6 +37,7 @@ class ModelContext:
     framework_versions: Mapping[str, str] = attrs.field(factory=dict)
     pip_requirements: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     plugin: str = attrs.field(default="", validator=pinned_or_empty)
+    serializer_plugin: str = attrs.field(default="", validator=pinned_or_empty)
 
 
 @attrs.frozen
