@@ -130,7 +130,7 @@ async def test_a_connection_that_floods_is_closed_and_others_are_served(serve_ap
 
 async def test_resets_that_a_client_may_need_do_no_harm(serve_app, connect):
     client = await connect(await serve_app(Applet()))
-    for _ in range(500):
+    for _ in range(200):
         client.writer.write(rapid_reset(client))
     assert await client.answer(client.request()) == (200, b"")
 
@@ -337,9 +337,16 @@ def test_the_allowance_grows_back_with_time_and_with_what_is_read():
     count = FrameCount(0.0)
     count.add(PREFACE + ping * 1000, 0.0, 0)
     count.add(ping * 200, 2.0, 0)
-    count.add(ping * 10, 2.0, 10 * 1024)
+    count.add(ping * 40, 2.0, 10 * 1024)
     with pytest.raises(TooManyFrames):
         count.add(ping, 2.0, 0)
+
+
+def test_a_reset_counts_for_four():
+    count = FrameCount(0.0)
+    count.add(PREFACE + frames.RstStreamFrame(1).serialize() * 250, 0.0, 0)
+    with pytest.raises(TooManyFrames):
+        count.add(frames.PingFrame(0).serialize(), 0.0, 0)
 
 
 def test_requests_and_bodies_are_not_counted():

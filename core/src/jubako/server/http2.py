@@ -28,8 +28,8 @@ from jubako.server.protocol_config import ProtocolConfig
 
 _logger = logging.getLogger(__name__)
 
-# Frames are parsed so many bytes at a time, and other connections have a turn in between.
-_PIECE_BYTES = 2**14
+# Frames are parsed so many bytes at a time, and other connections have a turn in between: these may be 80 requests.
+_PIECE_BYTES = 2**12
 
 # Of an answer: a client that takes less in the time it has for that is not reading.
 _ANSWER_PIECE_BYTES = 2**16
@@ -69,12 +69,14 @@ class Http2(H2Protocol):
             for stream_id in list(self.stream_buffers):
                 await self._drop(stream_id)
             return
-        for start in range(0, len(event.data), _PIECE_BYTES):
+        start = 0
+        while start < len(event.data) and not self._is_over:
             if start:
                 await asyncio.sleep(0)
-            if self._is_over:
-                return
-            await self._handle_piece(event.data[start : start + _PIECE_BYTES])
+            # A frame that is longer is one piece, for it is one event.
+            end = start + max(_PIECE_BYTES, self._frames.left_bytes)
+            await self._handle_piece(event.data[start:end])
+            start = end
         await self._tell_if_idle()
 
     async def stream_send(self, event: StreamEvent) -> None:

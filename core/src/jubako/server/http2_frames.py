@@ -10,15 +10,19 @@ from __future__ import annotations
 # RFC 9113, sections 3.4, 4.1 and 6.
 _PREFACE_BYTES = 24
 _HEADER_BYTES = 9
-_DATA, _HEADERS, _CONTINUATION = 0, 1, 9
+_DATA, _HEADERS, _RST_STREAM, _CONTINUATION = 0, 1, 3, 9
 _END_STREAM, _END_HEADERS = 1, 4
 
-# What nghttp2 allows of resets: a thousand at once. No client that asks for something comes near.
+# No client that asks for something comes near.
 _ALLOWANCE = 1000.0
 _REFILL_A_SECOND = 100.0
 
-# Window updates come with what the client reads, usually one for 16 KiB or more.
-_SENT_BYTES_A_FRAME = 1024
+# What is reset was a request, and cost as much as one until then.
+_PRICE_OF_RESET = 4
+
+# Window updates come with what the client reads, usually one for 16 KiB or more; and a client may reset one request for
+# each dozen of small answers.
+_SENT_BYTES_A_FRAME = 256
 
 
 class TooManyFrames(Exception):
@@ -29,7 +33,7 @@ class FrameCount:
     """Counts the frames of one connection, in the order in which their bytes arrive.
 
     Requests and pieces of bodies are free: concurrent streams and the sizes of bodies bound them. Any other frame takes
-    one from an allowance of 1,000, which grows back by 100 a second, and with what the client reads.
+    one from an allowance of 1,000, and a reset four; it grows back by 100 a second, and with what the client reads.
 
     Args:
         now_s: on a clock that only goes forward.
@@ -46,6 +50,11 @@ class FrameCount:
     def is_amid_headers(self) -> bool:
         """True if a frame, or a request's block of headers, has begun and is not whole."""
         return self._is_in_headers or self._to_skip > 0 or bool(self._header)
+
+    @property
+    def left_bytes(self) -> int:
+        """How many bytes the frame that has begun still needs; 0 between frames."""
+        return self._to_skip
 
     def add(self, data: bytes, now_s: float, sent_bytes: int) -> None:
         """Count what begins in these bytes.
@@ -83,6 +92,6 @@ class FrameCount:
             self._is_in_headers = not flags & _END_HEADERS
         if kind == _HEADERS or (kind == _DATA and (size or flags & _END_STREAM)):
             return
-        self._allowance -= 1
+        self._allowance -= _PRICE_OF_RESET if kind == _RST_STREAM else 1
         if self._allowance < 0:
             raise TooManyFrames
