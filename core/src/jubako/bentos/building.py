@@ -55,6 +55,7 @@ def build(
         include: patterns in the form of `.gitignore` of the files to pack; all if None.
         exclude: patterns of files not to pack. Caches, environments and secrets (`.env`, `*.pem`, `.aws/`, …) are never
             packed unless a pattern such as `!ca.pem` takes that back; a `.bentoignore` excludes in its own folder.
+            A file that seems to hold a private key or credentials is an error, unless such a pattern lets it in.
         additional_models: tags of models to pack beside those that the runners need.
         version: by the rules of tags; a new one that sorts by time if None.
         build_ctx: the folder to build from; the working directory if None.
@@ -64,7 +65,7 @@ def build(
         ImportServiceError: the Service cannot be imported.
         NotFound: a model is not in the store.
         AlreadyExists: the version is taken.
-        BuildError: a file cannot be packed, or a build step failed.
+        BuildError: a file cannot be packed, or seems to hold a secret, or a build step failed.
     """
     given: dict[str, Any] = {
         "labels": labels,

@@ -34,6 +34,7 @@ class PackingRules:
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = GitIgnoreSpec.from_lines(include)
         self._exclude = GitIgnoreSpec.from_lines([*DEFAULT_EXCLUDES, *exclude])
+        self._taken_back = GitIgnoreSpec.from_lines([text[1:] for text in exclude if text.startswith("!")])
         self._by_folder: dict[str, GitIgnoreSpec] = {}
 
     def add_ignore_file(self, folder: str, text: str) -> None:
@@ -47,6 +48,10 @@ class PackingRules:
     def packs(self, path: str) -> bool:
         """True if the file is packed, as far as its own path says."""
         return self._include.match_file(path) and not self._excludes(path)
+
+    def takes_back(self, path: str) -> bool:
+        """True if a pattern that begins with '!' says that the file is packed, whatever is in it."""
+        return self._taken_back.match_file(path)
 
     def excludes_file(self, path: str) -> bool:
         """True if the file, or a folder that it is in, is excluded."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from jubako.bentos.confined import open_below, resolve_link
 from jubako.bentos.ignoring import IGNORE_FILE_NAME, PackingRules
+from jubako.bentos.secrets import MAX_SCANNED_BYTES, find_secret
 from jubako.contracts.build_step import BuildDraft
 from jubako.errors import BuildError
 from jubako.stores.places import path_of_url
@@ -25,7 +26,7 @@ def copy_sources(draft: BuildDraft) -> None:
 
     Raises:
         BuildError: a link cannot be stored, something that is included is no file, a name cannot be stored everywhere,
-            or nothing is included.
+            a file seems to hold a private key or credentials, or nothing is included.
     """
     rules = PackingRules(draft.options["include"], draft.options["exclude"])
     is_empty = True
@@ -69,9 +70,23 @@ def _copy(context: Path, path: str, place: Path, rules: PackingRules) -> None:
             )
     place.parent.mkdir(parents=True, exist_ok=True)
     with open_below(context, source) as file, place.open("xb") as copy:
+        start = file.read(MAX_SCANNED_BYTES + 1)
+        if len(start) <= MAX_SCANNED_BYTES and not rules.takes_back(path):
+            _refuse_secret(path, start)
+        copy.write(start)
         shutil.copyfileobj(file, copy)
         is_executable = os.fstat(file.fileno()).st_mode & stat.S_IXUSR
     place.chmod(0o755 if is_executable else 0o644)
+
+
+def _refuse_secret(path: str, content: bytes) -> None:
+    found = find_secret(content)
+    if found:
+        raise BuildError(
+            f"{path!r} of the build context is not packed: it seems to hold {found}.",
+            why="Whoever gets the Bento could read it.",
+            do=f"take it out, or exclude the file; if it is no secret, exclude '!{path}', which packs it as it is",
+        )
 
 
 def _checked_name(path: str) -> str:
