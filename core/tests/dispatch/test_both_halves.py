@@ -135,6 +135,31 @@ async def test_a_call_past_its_deadline_is_answered_so_and_not_computed(make_dis
     assert [value for batch in runner.batches for value in batch[:, 0]] == [0.0, 2.0]
 
 
+async def test_a_cut_call_past_its_deadline_ends_once_and_takes_no_other_with_it(make_dispatch, runner, entered):
+    dispatch = make_dispatch(max_batch_size=2)
+    runner.gate.clear()
+    first = dispatch.start(row(0))
+    await entered()
+    deadline_s = time.monotonic() + 0.05
+    late = [dispatch.start(np.ones((5, 1)), is_single=False, timeout_s=deadline_s - time.monotonic()) for _ in range(3)]
+    await asyncio.wait(late, timeout=20)
+    assert [type(call.exception()) for call in late] == [DeadlineExceeded] * 3
+    runner.gate.set()
+    await first
+    assert dispatch.queue.queued_rows == 0
+
+
+async def test_a_cut_call_ends_once_when_there_is_no_replica_for_its_pieces(make_dispatch):
+    dispatch = make_dispatch(lanes=0, max_batch_size=2)
+    calls = [dispatch.start(np.ones((5, 1)), is_single=False) for _ in range(3)]
+    await asyncio.sleep(0)
+    dispatch.queue.set_outage("they die")
+    await asyncio.wait(calls, timeout=20)
+    assert [type(call.exception()) for call in calls] == [ServiceUnavailable] * 3
+    assert dispatch.queue.is_idle
+    assert dispatch.queue.queued_rows == 0
+
+
 async def test_a_call_without_time_left_is_refused_at_once(make_dispatch, runner):
     dispatch = make_dispatch()
     with pytest.raises(DeadlineExceeded):

@@ -91,5 +91,3 @@ def test_the_dispatcher_reads_no_wall_clock():
             if name in ("time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "dt.datetime.now"):
                 read.append(f"{path.name}:{node.lineno}")
     assert not read
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -27,6 +27,14 @@ class Amount:
     calls: int = 0
     rows: int = 0
     size_bytes: int = 0
+
+    @classmethod
+    def of(cls, calls: Iterable[CallArguments]) -> Amount:
+        """All of them together."""
+        amount = cls()
+        for arguments in calls:
+            amount.add(arguments)
+        return amount
 
     def add(self, arguments: CallArguments) -> None:
         """Count one call more."""

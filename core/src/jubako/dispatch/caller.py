@@ -102,29 +102,25 @@ class CallerQueue:
         if self._outage is not None and not self._replicas:
             raise error_of_outage(self._runner_name, self._outage)
 
-    def submit(self, arguments: CallArguments, deadline_s: float, waiter: Waiter, origin: Origin = NO_REQUEST) -> int:
-        """Queue one call of at most the limit of rows.
+    def submit(
+        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], origin: Origin = NO_REQUEST
+    ) -> list[int]:
+        """Queue one call, as a whole or in pieces, all of it or nothing.
 
         Args:
-            arguments: the prepared call.
+            pieces: the prepared call; each of at most the limit of rows.
             deadline_s: on the clock of `time.monotonic()`.
-            waiter: gets the answer or the error, exactly once, unless it is done before.
+            waiters: of the pieces; each gets the answer or the error, exactly once, unless it is done before.
             origin: the request that the call is made for.
 
         Returns:
-            The call's number, for `withdraw`.
+            The numbers of the pieces, for `withdraw`.
 
         Raises:
             ServiceUnavailable: the queue is closed, or no replica serves and none is being started.
             TooManyRequests: the queue is full, or waiting would make the call late.
             DeadlineExceeded: the deadline passed, or is shorter than the model needs on an idle server.
         """
-        return self.submit_together((arguments,), deadline_s, (waiter,), origin)[0]
-
-    def submit_together(
-        self, pieces: Sequence[CallArguments], deadline_s: float, waiters: Sequence[Waiter], origin: Origin = NO_REQUEST
-    ) -> list[int]:
-        """Queue the pieces of one large call, all or none; the arguments and errors are those of `submit`."""
         now_s = time.monotonic()
         self._admit(pieces, deadline_s - now_s, now_s)
         return [
@@ -165,11 +161,10 @@ class CallerQueue:
         if not self._is_open:
             raise ServiceUnavailable(f"runner {self._runner_name!r} takes no more calls: the server is stopping.")
         self.check_replicas()
-        new = Amount()
-        for piece in pieces:
-            new.add(piece)
         loads = [replica.load(now_s) for replica in self._replicas]
-        self._admission.check(self._queued, new, remaining_s, loads, is_idle=not self._pending, now_s=now_s)
+        self._admission.check(
+            self._queued, Amount.of(pieces), remaining_s, loads, is_idle=not self._pending, now_s=now_s
+        )
 
     def _flush(self) -> None:
         self._is_flush_due = False
@@ -217,6 +212,11 @@ class CallerQueue:
             pending.replica.credit_rows += pending.call.arguments.rows
             self.has_room()
 
+    def _mark_unstarted(self, pending: Pending) -> None:
+        if pending.is_started:
+            pending.is_started = False
+            self._queued.add(pending.call.arguments)
+
     def batch_returned(self, record: BatchRecord) -> None:
         """See `ReplicaListener`."""
         self._observers.batch_returned(record)
@@ -224,8 +224,8 @@ class CallerQueue:
     def lost(self, replica: ReplicaEnd, reason: str) -> None:
         """See `ReplicaListener`."""
         self._replicas.remove(replica)
-        requeued = []
-        for pending in [pending for pending in self._pending.values() if pending.replica is replica]:
+        had = [pending for pending in self._pending.values() if pending.replica is replica]
+        for pending in had:
             pending.losses += 1
             is_blamed = pending.is_started or pending.losses > _MAX_LOSSES
             error = error_of_loss(
@@ -233,14 +233,11 @@ class CallerQueue:
             )
             if error is not None:
                 self._fail(pending, error)
-                continue
-            if pending.is_started:
-                pending.is_started = False
-                self._queued.add(pending.call.arguments)
-            if is_blamed:
-                pending.try_alone()
-            requeued.append(pending)
-        self._send_again(requeued)
+            elif pending.call.number in self._pending:
+                self._mark_unstarted(pending)
+                if is_blamed:
+                    pending.try_alone()
+        self._send_again(had)
         self._note_idle()
         self._end_without_replica()
 
@@ -254,31 +251,30 @@ class CallerQueue:
         self._send_again(waiting)
 
     def held_until_s(self, receiver: object) -> float:
-        """The last deadline of the calls that a replica has, on the clock of `time.monotonic()`; 0 if it has none.
-
-        Args:
-            receiver: of the replica's line.
-        """
+        """The last deadline of the calls that a line's replica has, by `time.monotonic()`; 0 if it has none."""
         return max((each.call.deadline_s for each in self._pending.values() if each.replica is receiver), default=0.0)
 
     def _send_again(self, calls: Sequence[Pending]) -> None:
         for pending in reversed(calls):
-            pending.replica = pending.batch = None
-            self._unsent[pending.call.number] = pending
-            self._unsent.move_to_end(pending.call.number, last=False)
+            # Those that have failed are gone, and so are other pieces of the same large calls.
+            if pending.call.number in self._pending:
+                pending.replica = pending.batch = None
+                self._unsent[pending.call.number] = pending
+                self._unsent.move_to_end(pending.call.number, last=False)
         self.has_room()
 
     def _end_without_replica(self) -> None:
         if self._outage is not None and not self._replicas:
-            unsent, self._unsent = self._unsent, OrderedDict()
-            for pending in unsent.values():
+            # One that fails may withdraw others, the pieces of the same large call.
+            while self._unsent:
+                _, pending = self._unsent.popitem(last=False)
                 self._fail(pending, error_of_outage(self._runner_name, self._outage))
             self._note_idle()
 
     def _fail(self, pending: Pending, error: BaseException) -> None:
-        del self._pending[pending.call.number]
-        self._mark_started(pending)
-        pending.fail(error)
+        if self._pending.pop(pending.call.number, None) is not None:
+            self._mark_started(pending)
+            pending.fail(error)
 
     def has_room(self) -> None:
         """See `ReplicaListener`; what waits is sent at the end of this turn of the loop."""
@@ -293,6 +289,8 @@ class CallerQueue:
 
     def _end_late(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            pending = self._pending[number]
-            self.withdraw(number)
-            pending.fail(late(self._runner_name))
+            pending = self._pending.get(number)
+            # Gone if it is a piece of a large call of which another one was as late.
+            if pending is not None:
+                self.withdraw(number)
+                pending.fail(late(self._runner_name))

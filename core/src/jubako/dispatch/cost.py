@@ -19,9 +19,9 @@ class LearnedCost:
     """Fits a line through the typical seconds of batches of about 1, 2, 4, 8 … rows.
 
     Each power of two keeps one smoothed figure, so that a flood of equal batches does not drown the rest, and each new
-    sample is clipped before it counts, so that outliers do not. What is slow only at first, because it loads or compiles
-    something, counts for nothing: neither the first batch of all, nor the first of its size once a faster one came.
-    Nothing is known, and nothing is refused for its cost, until three batches came back.
+    sample is clipped before it counts, so that outliers do not. What is slow only at first, because it loads or
+    compiles something, counts for nothing: neither the first batch of all, nor the first of its size once a faster one
+    came. Nothing is known, and nothing is refused for its cost, until three batches came back.
 
     Not safe for several threads: it belongs to one event loop.
 

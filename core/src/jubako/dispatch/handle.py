@@ -126,7 +126,7 @@ class QueueHandle(RunnerHandle):
     ) -> list[int]:
         piece_rows = self._piece_rows(arguments)
         if arguments.rows <= piece_rows:
-            return [method.queue.submit(arguments, call.deadline_s, waiter, call.origin)]
+            return method.queue.submit((arguments,), call.deadline_s, (waiter,), call.origin)
         return self._submit_cut(method, arguments, piece_rows, call, waiter)
 
     def _submit_cut(
@@ -140,7 +140,7 @@ class QueueHandle(RunnerHandle):
             cut_arguments(arguments, start, min(start + piece_rows, arguments.rows), signature.input_batch_axis)
             for start in starts
         ]
-        gathering.numbers = method.queue.submit_together(
+        gathering.numbers = method.queue.submit(
             pieces, call.deadline_s, [gathering.piece(index) for index in range(len(pieces))], call.origin
         )
         return gathering.numbers

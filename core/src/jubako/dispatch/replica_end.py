@@ -65,9 +65,7 @@ class ReplicaEnd:
         """
         if not self._running:
             self._running_since_s = time.monotonic()
-        batch = Amount()
-        for arguments in calls:
-            batch.add(arguments)
+        batch = Amount.of(calls)
         self._running.append(batch)
         return batch
 
