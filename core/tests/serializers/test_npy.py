@@ -52,6 +52,17 @@ def test_a_header_that_claims_other_than_there_is_is_refused_before_room_is_made
         tracemalloc.stop()
 
 
+def test_a_header_that_says_that_it_is_four_gigabytes_long_is_refused_without_reading_as_many(tmp_path):
+    (tmp_path / "array.npy").write_bytes(b"\x93NUMPY\x02\x00" + b"\xff\xff\xff\xff" + b"{'descr': '<f8'")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidManifest, match=r"array\.npy cannot be read as npy"):
+            NpySerializer().load(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_names_of_fields_in_any_language_are_read(tmp_path):
     array = np.array([(1, 2.0)], dtype=[("番号", "i4"), ("重さ", "f8")])
     with pytest.warns(UserWarning, match=r"format 3\.0"):

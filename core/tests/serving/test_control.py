@@ -104,9 +104,27 @@ def test_what_is_decoded_is_what_was_encoded_however_it_is_cut(records, piece):
 
 
 @pytest.mark.parametrize(
-    "data", [struct.pack(">I", 2**31) + b"x", struct.pack(">I", 32) + b'{"record":"Eval","fields":{}}   ']
+    "text",
+    [
+        b'{"record":"Eval","fields":{}}',
+        b'{"record":["Ready"],"fields":{}}',
+        b'{"record":{},"fields":{}}',
+        b'{"record":"Ready"}',
+        b'{"record":"Ready","fields":[]}',
+        b'{"record":"Began","fields":{"pid":"1"}}',
+        b'["Ready"]',
+        b"7",
+        b"cposix\nsystem\n(S'id'\ntR.",
+        b"[" * 5000,
+    ],
 )
-def test_what_is_no_record_is_refused(data):
+def test_what_is_no_record_is_refused(text):
+    with pytest.raises(InternalServerError):
+        list(Decoder().feed(struct.pack(">I", len(text)) + text))
+
+
+@pytest.mark.parametrize("data", [struct.pack(">I", 2**31) + b"x"])
+def test_a_length_that_no_record_has_is_refused(data):
     with pytest.raises(InternalServerError):
         list(Decoder().feed(data))
 

@@ -130,6 +130,15 @@ def test_a_damaged_record_is_named_and_no_older_version_becomes_the_latest(store
     assert store.resolve(Tag("iris")) == first
 
 
+@pytest.mark.parametrize("content", [b"[" * 60_000, b'{"origin": "' + b"a" * 200_000 + b'"}', b"\xff", b"[]", b""])
+def test_a_record_that_nobody_would_write_is_damaged(store, tmp_path, content):
+    save(store, "iris:a")
+    (record,) = (tmp_path / ".store/models/iris").iterdir()
+    record.write_bytes(content)
+    with pytest.raises(StoreError, match="is damaged"):
+        store.resolve(Tag("iris"))
+
+
 def test_a_renamed_record_is_damaged(store, tmp_path):
     for version in ("a", "b"):
         save(store, f"iris:{version}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import tokenize
 from pathlib import Path
@@ -13,6 +14,7 @@ from jubako.contracts.serializer import Serializer
 from jubako.errors import InvalidArgument, InvalidManifest
 
 FILE_NAME = "array.npy"
+_HEAD_BYTES = 64 * 1024
 
 
 class NpySerializer(Serializer):
@@ -47,12 +49,14 @@ class NpySerializer(Serializer):
 
 def _check_size(path: Path, file: BinaryIO) -> None:
     """Refuse a header that claims more or fewer bytes than there are, before room is made for them."""
-    version = np.lib.format.read_magic(file)
+    # A header can say that it is 4 GiB long; numpy refuses those over 10,000 bytes, once it has read them.
+    head = io.BytesIO(file.read(_HEAD_BYTES))
+    version = np.lib.format.read_magic(head)
     # Version 3 differs from 2 in how the names of fields are encoded, which is nothing to their sizes.
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    shape, _, dtype = read_header(head)
     claimed = math.prod(shape) * dtype.itemsize
-    present = path.stat().st_size - file.tell()
+    present = path.stat().st_size - head.tell()
     if claimed != present and not dtype.hasobject:
         raise InvalidManifest(
             f"{path} cannot be read as npy.", why=f"Its header says {claimed:,} bytes; there are {present:,}."

@@ -316,11 +316,15 @@ class Decoder:
 
 
 def _decode(text: bytes) -> Record:
-    document = orjson.loads(text)
-    kind = _kinds().get(document["record"])
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InternalServerError("what came over a control link is not JSON.", why=f"{error}.") from error
+    name = document.get("record") if isinstance(document, dict) else None
+    kind = _kinds().get(name) if isinstance(name, str) else None
     if kind is None:
-        raise InternalServerError(f"a record {document['record']!r} came over a control link.")
-    record: Record = structure(document["fields"], kind, kind.__name__, error=InternalServerError)
+        raise InternalServerError(f"a record {str(name)[:80]!r} came over a control link.")
+    record: Record = structure(document.get("fields"), kind, kind.__name__, error=InternalServerError)
     return record
 
 

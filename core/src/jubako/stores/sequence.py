@@ -24,6 +24,8 @@ from jubako.stores.durability import make_folder, sync_folders, write_durably
 
 _RECORD = re.compile(r"(\d{12})-[0-9a-f]{16}-(.+)")
 _TRIES = 20
+# Far more than any place that a version came from; what is longer is cut, and so damaged.
+_LONGEST_RECORD = 64 * 1024
 
 
 @attrs.frozen
@@ -63,10 +65,11 @@ class Record:
             OSError: it cannot be read.
         """
         try:
-            content = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                content = file.read(_LONGEST_RECORD)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             data: Any = json.loads(content)
             facts = Facts(str(data["origin"]), str(data["manifest_sha256"]), str(data["draft"]))
             if content == self.encode(facts):
