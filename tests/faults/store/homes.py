@@ -43,12 +43,14 @@ class Holding:
         latest: the newest version of `iris`, or None.
         bentos: exact tags.
         latest_bento: the newest version of `echo`, or None.
+        code: those of the models that are stored in a format that can run code.
     """
 
     models: Mapping[Tag, str]
     latest: Tag | None
     bentos: frozenset[Tag]
     latest_bento: Tag | None
+    code: frozenset[Tag] = frozenset()
 
 
 @contextlib.contextmanager
@@ -79,17 +81,20 @@ def make_home(home: Path, context: Path) -> None:
 def read(home: Path) -> Holding:
     """Read everything that a home holds; raises, or warns, if something is not whole."""
     with using(home) as workspace:
-        models = {}
+        models, code = {}, set()
         for model in jubako.models.list():
             model.verify_object_files()
             models[model.tag] = model.custom_objects["answer"]
+            if model.info.serializer == "cloudpickle":
+                code.add(model.tag)
         for bento in jubako.bentos.list():
             workspace.bento_store.verify_manifest(bento.tag)
             verify_sizes(bento.path, bento.info.files, leave_out=("bento.yaml",))
             verify_files(bento.path, bento.info.files)
         bentos = frozenset(bento.tag for bento in jubako.bentos.list())
         latest = jubako.models.get("iris").tag if models else None
-        return Holding(models, latest, bentos, jubako.bentos.get("echo").tag if bentos else None)
+        latest_bento = jubako.bentos.get("echo").tag if bentos else None
+        return Holding(models, latest, bentos, latest_bento, frozenset(code))
 
 
 def save_again(home: Path) -> None:
