@@ -254,7 +254,8 @@ class Connection:
             self._flush()
             # TLS has no half of a connection to close.
             if self._writer.can_write_eof() and not self._writer.transport.is_closing():
-                self._writer.write_eof()
+                with contextlib.suppress(OSError):  # the client has reset the connection, and nobody has been told yet
+                    self._writer.write_eof()
             self._is_lingering = True
             self._deadline_s = self._loop.time() + _LINGER_S
 

@@ -9,7 +9,15 @@ from typing import Any
 
 from jubako._origins import Origin, current_origins
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
-from jubako.server.exchange import SCOPE_KEY, Exchange, RequestIds, path_below_root, sane_traceparent, use_origin_form
+from jubako.server.exchange import (
+    CLIENT_LEFT,
+    SCOPE_KEY,
+    Exchange,
+    RequestIds,
+    path_below_root,
+    sane_traceparent,
+    use_origin_form,
+)
 from jubako.server.held_bytes import HeldBytes
 from jubako.server.limits import HostCheck, refusal
 from jubako.server.problems import send_problem
@@ -67,6 +75,8 @@ class Entrance:
             problem = refusal(exchange.headers, self._hosts)
             if problem is None:
                 await self._app(scope, receive, note_and_send)
+                if not exchange.status:
+                    exchange.status = CLIENT_LEFT
             else:
                 await send_problem(note_and_send, problem, exchange.id)
         except asyncio.CancelledError:
