@@ -37,6 +37,14 @@ class TestNpy(SerializerTests):
         )
 
 
+@pytest.mark.parametrize("kind", ["|V0", "|O"])
+def test_a_shape_that_no_array_can_have_is_refused(tmp_path, kind):
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({10**30},), }}".encode().ljust(117) + b"\n"
+    (tmp_path / "array.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InvalidManifest, match=r"array\.npy cannot be read as npy"):
+        NpySerializer().load(tmp_path)
+
+
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize("shape", ["(10000000000000,)", "(1073741824,)", "(2,)", "()", "(-1,)", "(1, 2)"])
 def test_a_header_that_claims_other_than_there_is_is_refused_before_room_is_made_for_it(tmp_path, version, shape):

@@ -15,6 +15,11 @@ from jubako.errors import InvalidArgument, InvalidManifest
 
 FILE_NAME = "array.npy"
 _HEAD_BYTES = 64 * 1024
+# A header is read as a Python literal, hence the tokenizer's errors; its numbers are of any size.
+_REFUSALS = (
+    *(OSError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError),
+    tokenize.TokenError,
+)
 
 
 class NpySerializer(Serializer):
@@ -41,8 +46,7 @@ class NpySerializer(Serializer):
             with path.open("rb") as file:
                 _check_size(path, file)
                 array = np.lib.format.read_array(_Stream(file), allow_pickle=False)
-        # A header is read as a Python literal, hence the tokenizer's errors.
-        except (OSError, ValueError, TypeError, SyntaxError, MemoryError, tokenize.TokenError, RecursionError) as error:
+        except _REFUSALS as error:
             raise InvalidManifest(f"{path} cannot be read as npy.", why=f"{type(error).__name__}: {error}.") from error
         return array
 
