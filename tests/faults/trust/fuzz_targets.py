@@ -259,6 +259,43 @@ def _read_manifests(data: bytes, folder: Path) -> None:
             return
 
 
+def _revalued(draw: random.Random, data: bytes) -> bytes:
+    """The document with the value of one or two of its keys exchanged, or a line put elsewhere."""
+    lines = data.split(b"\n")
+    for _ in range(draw.choice((1, 1, 2))):
+        at = draw.randrange(len(lines))
+        key, colon, _value = lines[at].partition(b": ")
+        many = draw.choice((1, 3, 200, 3000))
+        odd = (
+            *(b"1" + b":1" * many, b"1" + b":1" * many + b".5", b"0x" + b"f" * many, b"9" * many, b"." + b"9" * many),
+            *(b"&a [*a]", b"&a 1", b"*a", b"[" * many, b"{" * many, b"[" + b"[]," * many + b"]", b"'", b'"\\ud800"'),
+            *(
+                b'"\\0"',
+                b"a" * many,
+                b"!!python/object/apply:os.system [id]",
+                b"2026-01-01 00:00:00+99:99",
+                b"0001-01-01",
+            ),
+            *(
+                b"9999-12-31 23:59:59-23:59",
+                b".nan",
+                b"-.inf",
+                b"~",
+                b"{}",
+                b"[]",
+                b"-1",
+                b"true",
+                b"2 ** 64",
+                b"1e999",
+            ),
+        )
+        if colon and draw.random() < 0.8:
+            lines[at] = key + colon + draw.choice(odd)
+        else:
+            lines.insert(draw.randrange(len(lines)), lines.pop(at))
+    return b"\n".join(lines)
+
+
 def _store_record(folder: Path) -> Record:
     return Record(1, "v1", folder / "000000000001-0123456789abcdef-v1")
 
@@ -289,6 +326,33 @@ def _npy_seeds(folder: Path) -> list[bytes]:
         NpySerializer().dump(array, folder)
         found.append((folder / "array.npy").read_bytes())
     return [*found, *list(planted_files(found[0], folder / "canary"))[:12]]
+
+
+def _reheaded(draw: random.Random, data: bytes) -> bytes:
+    """An array of another dtype and shape, with some of the bytes of this one."""
+    numbers = (0, 1, 2, 3, 24, -1, 255, 2**31, 2**40, 2**63, 2**64, 10**30)
+    shape = tuple(draw.choice(numbers) for _ in range(draw.choice((0, 1, 1, 2, 3, 40))))
+    kinds = (
+        "<f8",
+        "|O",
+        "<U9",
+        "|V0",
+        "<U0",
+        "|b1",
+        ">i4",
+        "<M8[s]",
+        "|S1000000000",
+        "<c32",
+        "x",
+        "<f8,<i4",
+        "4294967296V",
+    )
+    described = draw.choice([repr(draw.choice(kinds)), repr([("a", draw.choice(kinds)), ("b", "|O")]), "None", "[]"])
+    text = f"{{'descr': {described}, 'fortran_order': {draw.choice((True, False, 1))}, 'shape': {shape}, }}"
+    header = text.encode().ljust(117) + b"\n"
+    version = draw.choice(((1, 0), (2, 0), (3, 0), (4, 0)))
+    length = draw.choice((len(header),) * 8 + (0, 1, 65535)).to_bytes(2 if version == (1, 0) else 4, "little")
+    return b"\x93NUMPY" + bytes(version) + length + header + data[128 : 128 + draw.choice((0, 8, 24, 192, 4096))]
 
 
 def _read_npy(data: bytes, folder: Path) -> None:
@@ -358,12 +422,17 @@ _ALL = (
     # Whatever else it raises costs the connection it came on: see FrameStream.
     Target("calls and answers", _call_frames, _read_calls, (Exception,), JSON_TOKENS, 0, _relay),
     Target("control records", _record_seeds, _read_records, (InternalServerError,), JSON_TOKENS, 100, _said_otherwise),
-    Target("manifests", _manifest_seeds, _read_manifests, (InvalidManifest,), _YAML),
-    Target("YAML", _manifest_seeds, _read_yaml, (ConfigurationError,), _YAML),
+    Target("manifests", _manifest_seeds, _read_manifests, (InvalidManifest,), _YAML, restructure=_revalued),
+    Target("YAML", _manifest_seeds, _read_yaml, (ConfigurationError,), _YAML, restructure=_revalued),
     Target("store records", _store_record_seeds, _read_store_record, (StoreError,), JSON_TOKENS),
     Target("trust file", lambda _: [f"{_DIGEST} iris:v1 saved\n".encode()], _read_trust, (), (_DIGEST.encode(), b"\n")),
     Target(
-        "npy", _npy_seeds, _read_npy, (InvalidManifest,), (b"'descr'", b"'|O'", b"'<U9'", b"(1,)", b"True", b"(", b"L")
+        "npy",
+        _npy_seeds,
+        _read_npy,
+        (InvalidManifest,),
+        (b"'descr'", b"'|O'", b"'<U9'", b"(1,)", b"True", b"(", b"L"),
+        restructure=_reheaded,
     ),
     Target("JSON files", lambda _: [b'{"a": [1, 2.5, null, "x"]}'], _read_json_file, (InvalidManifest,), JSON_TOKENS),
     Target(
