@@ -55,13 +55,15 @@ def wait_for_all(home: Path, turn: int) -> None:
 
 
 def save_versions(home: Path, number: int, versions: float) -> list[str]:
-    """Save new versions of one name; the latest is never one that this process saved before."""
-    own: list[str] = []
-    with homes.using(home):
-        for _ in range(int(versions)):
-            own.append(str(homes.save(f"of {number}")))
-            assert str(jubako.models.get("iris").tag) not in own[:-1]
-    return own
+    """Save versions of one name; the latest is never one that this process saved before."""
+    store, own = LocalStore(home, StoreKind.MODELS), []
+    for left in reversed(range(int(versions))):
+        # By name the first comes last, so that an order by name would be wrong.
+        own.append(Tag("iris", f"v{left:03}-{number}"))
+        with store.draft(own[-1]) as folder:
+            write_version(folder, store.kind, own[-1], datetime.now(UTC), {"content": b"1" * 1000})
+        assert store.resolve(Tag("iris")) not in own[:-1]
+    return [str(tag) for tag in own]
 
 
 def save_and_delete(home: Path, number: int, seconds: float) -> int:
@@ -69,11 +71,14 @@ def save_and_delete(home: Path, number: int, seconds: float) -> int:
     count, before = 0, None
     with homes.using(home):
         for _ in until(seconds):
-            tag = homes.save(f"{number}: " + "x" * 100_000)
+            with jubako.models.create("iris", custom_objects={"answer": number}) as draft:
+                draft.path_of("weights.bin").write_text(f"{number}: " + "x" * 100_000)
+                for part in range(20):
+                    draft.path_of(f"part-{part}").write_text("1")
             with contextlib.suppress(NotFound):  # another deleted it already
                 if before is not None:
                     jubako.models.delete(before)
-            before, count = tag, count + 2
+            before, count = draft.tag, count + 2
     return count
 
 
