@@ -30,7 +30,7 @@ from jubako.runners import Runner
 from jubako.runners.execution import Share, run_calls
 from jubako.values.resources import BatchOptions
 
-PATIENCE_S = 30.0
+PATIENCE_S = 10.0
 TABLE = PayloadTable(compose(candidates=()))
 
 
