@@ -35,14 +35,16 @@ def test_the_demo_service_answers_as_its_document_says_whatever_it_is_asked(tmp_
     server.wait_until_ready()
     processes = [*server.pids("jubako-api"), *server.pids("jubako-replica")]
     before = sum(map(resident_kib, processes))
-    seconds = int(length(10, 1200))
+    seconds = int(length(0, 1200))
+    # A number of examples is the same on every machine, a time is not.
+    extent = ["--max-time", str(seconds)] if seconds else ["--max-examples", "100"]
     done = subprocess.run(
         [
             sys.executable, "-c", START, "run", f"http://127.0.0.1:{server.port}/docs.json",
-            "--checks", "all", "--exclude-checks", LEFT_OUT, "--max-time", str(seconds), "--seed", "4",
+            "--checks", "all", "--exclude-checks", LEFT_OUT, *extent, "--seed", "1",
             "--request-timeout", "30", "--continue-on-failure", "--no-color",
         ],
-        cwd=tmp_path, capture_output=True, text=True, timeout=seconds + 300, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=seconds + 150, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     cases = re.search(r"([\d,]+) generated", done.stdout)

