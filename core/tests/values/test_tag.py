@@ -158,3 +158,10 @@ def test_versions_made_at_once_differ():
 def test_a_tag_with_a_version_gets_no_other():
     with pytest.raises(InvalidArgument, match="has a version already"):
         Tag("iris", "v1").make_new_version()
+
+
+@pytest.mark.parametrize("text", ["a" * 10_000 + ":", "a" * 10_000, "a:" + "b" * 10_000, "*" * 10_000 + ":"])
+def test_an_error_shows_only_the_beginning_of_a_long_text(text):
+    with pytest.raises(InvalidArgument) as caught:
+        Tag.from_str(text)
+    assert len(str(caught.value)) < 300

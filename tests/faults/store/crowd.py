@@ -40,7 +40,7 @@ def save_one_tag(home: Path, number: int, rounds: float) -> Counter[str]:
                 # All others are in this block too, or have lost already: nobody is refused before it writes.
                 wait_for_all(home, turn)
         except JubakoError as error:
-            ends[f"{type(error).__name__}: {error.message}".replace(home.as_uri(), "HOME")] += 1
+            ends[f"{type(error).__name__}: {error.message}"] += 1
         else:
             ends["won"] += 1
     return ends

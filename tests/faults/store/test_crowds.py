@@ -44,7 +44,7 @@ def test_of_eight_processes_that_save_one_tag_one_wins_and_the_others_are_told(t
     ends = [end for _, end in run("one-tag", home, rounds)]
     assert sum(end.get("won", 0) for end in ends) == rounds
     told = [text for end in ends for text in end if text != "won"]
-    wanted = {f"AlreadyExists: Bento same:v{turn} exists already in HOME." for turn in range(rounds)}
+    wanted = {f"AlreadyExists: Bento same:v{turn} exists already." for turn in range(rounds)}
     assert set(told) == wanted
     assert sum(sum(end.values()) for end in ends) == 8 * rounds
     store = LocalStore(home, StoreKind.BENTOS)

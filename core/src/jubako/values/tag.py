@@ -70,7 +70,8 @@ class Tag:
             raise InvalidArgument(f"a tag is written as text, not {type(text).__name__}.", do='write "name:version"')
         name, colon, version = text.partition(":")
         if colon and not version:
-            raise InvalidArgument(f"tag {text!r} ends with a colon.", do=f"write {name!r} or '{name}:version'")
+            exact = cls(name)  # which refuses what is no name first
+            raise InvalidArgument(f"tag {text!r} ends with a colon.", do=f"write '{exact}' or '{exact}:version'")
         return cls(name, version if colon else None)
 
     @classmethod
