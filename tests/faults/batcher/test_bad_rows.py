@@ -28,7 +28,6 @@ def play(served, route, what):
 
 
 @BACKENDS
-@pytest.mark.quick
 @pytest.mark.row("poison-row")
 def test_a_bad_row_at_any_position_costs_the_others_nothing(serve_here, figures, backend):
     served = serve_here("steered", ASK, "--backend", backend)

@@ -12,8 +12,7 @@ from tests.faults.watched import Request
 ASK = Request("/ask", "1")
 
 
-@pytest.mark.parametrize("backend", ["inline", "process"])
-@pytest.mark.quick
+@pytest.mark.parametrize("backend", ["inline", pytest.param("process", marks=pytest.mark.quick)])
 @pytest.mark.row("cancelled-call")
 def test_the_other_63_are_answered_whenever_one_of_64_leaves(serve_here, figures, backend):
     served = serve_here("steered", ASK, "--backend", backend)
