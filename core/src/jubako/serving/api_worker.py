@@ -52,6 +52,7 @@ from jubako.serving.system import (
     leave_signals_to_supervisor,
     name_process,
     offer_memory,
+    settle_memory,
 )
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
@@ -164,6 +165,7 @@ class ApiWorker:
         self._application = application
         if application.registries:
             self._reports = MetricsReports(application.registries, self._link.send)
+        settle_memory()
         self._link.send(Warm())
         await self._serve.wait()
         self._serving = asyncio.create_task(

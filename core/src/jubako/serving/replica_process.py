@@ -33,6 +33,7 @@ from jubako.serving.system import (
     leave_signals_to_supervisor,
     name_process,
     offer_memory,
+    settle_memory,
 )
 from jubako.values.placement import Placement
 from jubako.workspace import Workspace, open_workspace, using_workspace
@@ -112,7 +113,11 @@ async def _serve(start: StartReplica, workspace: Workspace, link: ProcessLink, l
         if start.settings.server.metrics.enabled:
             # What the runner's own code counts; batches are counted by the API workers that sent them.
             closing.callback(MetricsReports((REGISTRY,), link.send).close)
-        await server.serve(listening, stop, lambda: link.send(Ready()))
+        def announce() -> None:
+            settle_memory()
+            link.send(Ready())
+
+        await server.serve(listening, stop, announce)
 
 
 def _become_independent(placement: Placement) -> None:
