@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from jubako.errors import ImportServiceError, InternalServerError
 from jubako.serving.control import (
     Began,
-    Decoder,
     Failed,
     Fork,
     Pin,
@@ -27,9 +26,9 @@ from jubako.serving.control import (
     StartReplica,
     StartWorker,
     WarmUp,
-    encode,
 )
 from jubako.serving.links import SupervisorLink
+from jubako.serving.wire import Decoder, encode
 from jubako.settings import (
     OneRunnerSettings,
     PluginSettings,

@@ -165,6 +165,8 @@ def test_a_server_that_can_start_no_process_says_503_until_it_can(serving, cgrou
     folder = cgroup("pids", "pids.max", 2, zygote, supervisor)
     served.signal(signal.SIGKILL, replica)
     served.wait_until(lambda: served.get("/readyz")[0] == 503)
+    # Not only late: it is plain that nothing comes.
+    served.wait_until(lambda: ask(served, COMPUTE, 1, **{"x-request-timeout": "2"})[0] == 503)
     assert served.get("/livez")[0] == 200
     (folder / "pids.max").write_text("max")
     figures(processes="503", recover_s=round(served.seconds_until_good(), 2))

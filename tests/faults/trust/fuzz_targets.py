@@ -24,7 +24,8 @@ from jubako.plugins import compose
 from jubako.runners.specs import MethodSpec
 from jubako.serializers.json import JsonSerializer
 from jubako.serializers.npy import NpySerializer
-from jubako.serving.control import Counted, Decoder, Failed, Planned, Prepare, RunnerState, StartReplica, encode
+from jubako.serving.control import Counted, Failed, Planned, Prepare, RunnerState, StartReplica
+from jubako.serving.wire import Decoder, encode
 from jubako.settings import Settings
 from jubako.stores.manifests import read_bento_info, read_model_info, write_bento_info, write_model_info
 from jubako.stores.sequence import Facts, Record

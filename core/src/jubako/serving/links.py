@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 
 from jubako.contracts.store import StoreKind
 from jubako.errors import JubakoError, ServiceUnavailable
-from jubako.serving.control import Decoder, Pin, Pinned, Record, encode
+from jubako.serving.control import Pin, Pinned, Record
+from jubako.serving.wire import Decoder, encode
 from jubako.values.plan import PinnedTag
 
 _logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import threading
 import warnings
 
 from jubako.plugins import Composition
-from jubako.serving.control import Decoder, Fork, WarmUp
+from jubako.serving.control import Fork, WarmUp
 from jubako.serving.logs import configure_logging
 from jubako.serving.planning import compose_planned
 from jubako.serving.replica_process import run_replica
@@ -29,6 +29,7 @@ from jubako.serving.system import (
     name_process,
     offer_memory,
 )
+from jubako.serving.wire import Decoder
 
 _logger = logging.getLogger(__name__)
 
