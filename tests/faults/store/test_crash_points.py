@@ -65,7 +65,7 @@ def test_an_action_killed_at_any_system_call_leaves_the_old_state_or_the_new_one
 @pytest.mark.quick
 @needs_strace
 def test_a_save_killed_at_some_system_calls_leaves_the_old_state_or_the_new_one(actor, copy_home):
-    points = list(actor.points("save", copy_home("counted"), ("mkdir", "rename", "fsync")))
+    points = list(actor.points("save", copy_home("counted"), ("mkdir", "rename", "rmdir")))
     died, done = kill_at(points, "save", actor, copy_home)
     assert died == len(points)
     assert 0 < done < died

@@ -82,7 +82,7 @@ def fill_with_files(disk, inodes):
 def test_an_error_at_any_system_call_is_named_or_does_no_harm(action, error, actor, copy_home, length, figures):
     points = list(actor.points(action, copy_home("counted"), ERRORS[error]))
     # Of one kind of call, all in a full run; else the first ones and then some.
-    chosen = [(call, number) for call, number in points if number % length(4, 1) == 0 or number <= length(3, 1)]
+    chosen = [(call, number) for call, number in points if number % length(8, 1) == 0 or number <= length(2, 1)]
     failed, wrong = fail_at(chosen, error, action, actor, copy_home)
     assert wrong == []
     assert failed > 0

@@ -38,7 +38,8 @@ def why_not_traced() -> str:
     return f"strace cannot trace here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
-needs_strace = pytest.mark.skipif(bool(why_not_traced()), reason=why_not_traced() or "strace works")
+_WHY_NOT = why_not_traced()
+needs_strace = pytest.mark.skipif(bool(_WHY_NOT), reason=_WHY_NOT or "strace works")
 
 
 @attrs.frozen
