@@ -92,7 +92,7 @@ class Store(ABC):
             NotFound: there is no such version.
         """
 
-    def verify_manifest(self, tag: Tag) -> None:
+    def verify_manifest(self, tag: Tag) -> None:  # noqa: B027  # a store may know nothing of it
         """Check that the manifest of an exact version is the one that was published, as far as the store knows that.
 
         Loading a version calls it: the manifest vouches for all other files, and nothing in it for itself.

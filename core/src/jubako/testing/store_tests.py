@@ -59,6 +59,7 @@ class StoreTests:
         verify_sizes(folder, info.files, leave_out=(store.kind.manifest_name,))
         verify_files(folder, info.files)
         assert store.list() == store.list("iris") == [tag]
+        store.verify_manifest(tag)
         assert store.origin(tag) in ("saved", "")
 
     def test_a_store_opened_again_has_the_same_versions(self, store: Store, tmp_path: Path) -> None:
