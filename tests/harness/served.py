@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import http.client
 import os
@@ -19,6 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE_S = 60.0
+
+# Of linux/prctl.h. Linux looks at the thread that started a process, so only the main one may ask for it.
+_PR_SET_PDEATHSIG = 1
 
 
 class Served:
@@ -51,6 +55,7 @@ class Served:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_end_with_tests if threading.current_thread() is threading.main_thread() else None,
         )
         self.lines: list[str] = []
         self._incoming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -150,6 +155,12 @@ class Served:
         self.process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
         self.process.stderr.close()
+
+
+def _end_with_tests() -> None:
+    """In the new process: have it killed when the tests are, for then nobody would stop it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Asking(threading.Thread):
