@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import os
 import re
 import socket
@@ -31,11 +33,16 @@ def end_of_link(holder: int, other: int) -> socket.socket | None:
     links = [descriptor for inode, descriptor in ours.items() if peers.get(inode) in theirs.keys() - ours.keys()]
     if not links:
         return None
-    pidfd = os.pidfd_open(holder)
+    try:
+        pidfd = os.pidfd_open(holder)
+    except ProcessLookupError:
+        return None
     try:
         taken = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, pidfd, links[0], 0)
     finally:
         os.close(pidfd)
+    if taken < 0 and ctypes.get_errno() in (errno.EBADF, errno.ESRCH):  # closed, or ended, meanwhile
+        return None
     if taken < 0:
         pytest.skip(f"descriptors of other processes cannot be had: {os.strerror(ctypes.get_errno())}")
     return socket.socket(fileno=taken)
@@ -44,9 +51,11 @@ def end_of_link(holder: int, other: int) -> socket.socket | None:
 def _sockets_of(pid: int) -> dict[int, int]:
     """Inode to descriptor of each socket of a process."""
     found = {}
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
-            found[int(match[1])] = int(link.name)
+    with contextlib.suppress(OSError):  # it has ended
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # it has closed it
+                if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                    found[int(match[1])] = int(link.name)
     return found
 
 

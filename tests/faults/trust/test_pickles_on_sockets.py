@@ -6,6 +6,7 @@ so that the tests are known to have teeth, and from another user, who is turned 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -152,20 +153,31 @@ def test_a_sound_frame_is_read_for_our_own_user_and_for_nobody_else(served, cana
     served.wait_until(canary.exists)
 
 
+def say(served, child: str, data: bytes, *, to_child: bool) -> int:
+    """Write into the control link of a process of that name, for it or for the supervisor, and return its number."""
+    heard = []
+
+    def is_said() -> bool:
+        for pid in served.processes(child):
+            link = end_of_link(*((served.process.pid, pid) if to_child else (pid, served.process.pid)))
+            # One that the last record has ended is being replaced.
+            if link is not None:
+                with link, contextlib.suppress(OSError):
+                    link.send(data)
+                    heard.append(pid)
+                    return True
+        return False
+
+    served.wait_until(is_said)
+    return heard[0]
+
+
 @pytest.mark.parametrize("listener", ["jubako-api-0", "jubako-replica", "jubako-zygote", "supervisor"])
 def test_no_process_unpickles_what_comes_over_its_control_link(served, canary, figures, listener):
-    supervisor = served.process.pid
     child = "jubako-api-0" if listener == "supervisor" else listener
     bare, behind_a_length, *in_records = records(canary)[:4]
     for data in (bare, *in_records, behind_a_length):
-        link, pid = None, 0
-        while link is None:  # a process that the last record has ended is being replaced
-            served.wait_until(lambda: len(served.processes(child)) == 1)
-            (pid,) = served.processes(child)
-            # What is written into one end is heard at the other.
-            link = end_of_link(*((pid, supervisor) if listener == "supervisor" else (supervisor, pid)))
-        with link:
-            link.send(data)
+        pid = say(served, child, data, to_child=listener != "supervisor")
         if data not in in_records:
             # It has heard it: its link, and so the process, has ended.
             served.replaced(child, pid)

@@ -122,22 +122,3 @@ def test_a_manifest_that_was_edited_is_refused_where_the_store_has_its_digest(at
     with pytest.raises(JubakoError) as caught:
         attacker.load(model)
     assert isinstance(caught.value, ModelDigestMismatch | ModelNotTrusted)
-
-
-SERVICE = """
-import jubako, jubako.sklearn
-
-runner = jubako.sklearn.load_runner("m")
-svc = jubako.Service("planted", runners=[runner])
-"""
-
-
-@pytest.mark.parametrize("serializer", ["skops", "joblib"])
-def test_a_server_does_not_start_with_a_planted_model(attacker, canary, serve, tmp_path, serializer):
-    model = attacker.save(serializer)
-    attacker.replace(model, {FORMATS[serializer][1]: pickles_that_create(canary)[0]})
-    (tmp_path / "service.py").write_text(SERVICE)
-    served = serve(tmp_path, "service.py:svc", ends=True, JUBAKO_PLUGINS="sklearn_runner")
-    assert served.ended() == 1, served.text
-    assert "is not trusted on this machine" in served.text or "is no skops archive" in served.text
-    assert not canary.exists()
