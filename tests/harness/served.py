@@ -55,7 +55,8 @@ class Served:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_end_with_tests if threading.current_thread() is threading.main_thread() else None,
+            # One call of libc, which is loaded already: it waits for no lock that another thread may hold.
+            preexec_fn=_end_with_tests(),  # noqa: PLW1509 - as said
         )
         self.lines: list[str] = []
         self._incoming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -157,10 +158,12 @@ class Served:
         self.process.stderr.close()
 
 
-def _end_with_tests() -> None:
-    """In the new process: have it killed when the tests are, for then nobody would stop it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _end_with_tests() -> Callable[[], None] | None:
+    """What a new process has to do so that it is killed when the tests are, for then nobody would stop it."""
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Asking(threading.Thread):
