@@ -115,9 +115,10 @@ svc = jubako.Service("faulty", runners=[runner])
 
 @svc.api(input=JSON(), output=JSON())
 async def ask(row: list[float]) -> dict[str, float]:
-    """What the model made of one row, which process it was, of which version, and in which of its batches."""
+    """What the model made of one row, which processes answer, of which version, and in which batch it was."""
     value, pid, version, batch = (await runner.async_run(np.array(row, dtype=float))).tolist()
-    return {"value": value, "pid": pid, "version": version, "batch": batch, "api_version": VERSION}
+    document = {"value": value, "pid": pid, "version": version, "batch": batch}
+    return {**document, "api_version": VERSION, "api_pid": os.getpid()}
 
 
 @svc.api(input=JSON(), output=JSON())
