@@ -129,3 +129,28 @@ async def test_requests_sent_without_reading_the_answers_do_not_fill_the_memory(
     # The system takes some megabytes; all answers are a hundred.
     assert answered < 3000
     writer.transport.abort()
+
+
+async def answer_early(scope, receive, send):
+    """Answer the headers alone, as a route does that takes no body."""
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+async def test_an_answer_before_the_end_of_the_body_says_that_the_connection_closes(serve_app):
+    site = await serve_app(answer_early)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    writer.write(b"12345")
+    assert head.startswith(b"HTTP/1.1 404")
+    assert b"connection: close" in head
+    assert await asyncio.wait_for(reader.read(), 10) == b"no"
+    writer.close()
+
+
+async def test_an_answer_after_the_end_of_the_body_keeps_the_connection(serve_app):
+    site = await serve_app(answer_early)
+    raw = await site.send_raw(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n12345" * 2, eof=True)
+    assert raw.count(b"HTTP/1.1 404") == 2
+    assert b"connection: close" not in raw

@@ -88,6 +88,13 @@ class Http1(H11Protocol):
         if isinstance(self.connection, StrictParser):
             self.connection.end()
 
+    async def _send_h11_event(self, event: Any) -> None:
+        if isinstance(event, h11.Response) and self.connection.their_state is h11.SEND_BODY:
+            # An answer before the end of the body ends the connection, and the client must not send another request.
+            headers = [*event.headers.raw_items(), (b"connection", b"close")]
+            event = h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
+        await super()._send_h11_event(event)
+
     async def _check_protocol(self, event: h11.Request) -> None:
         # Hypercorn also takes `Upgrade: h2c`, which leads past the access rules of a proxy that passes it on; RFC 9113
         # has given it up. Clients that know that this server speaks HTTP/2 begin with it.
