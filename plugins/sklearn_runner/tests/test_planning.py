@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +15,7 @@ from jubako.serving.planning import make_plan, make_runner, pinned_workspace
 from jubako.settings import RunnersSettings, Settings, StoreSettings
 from jubako.values.plan import ModelRecipe, ServiceRecipe
 from jubako.workspace import open_workspace, using_workspace
+from tests.harness.served import Served
 
 SERVICE = """
 import jubako
@@ -21,8 +25,10 @@ svc = jubako.Service("flowers", runners=[runner])
 
 
 @pytest.fixture
-def planned(tmp_path, iris):
-    """Return a function that plans a service of this text."""
+def planned(tmp_path, iris, monkeypatch):
+    """Return a function that plans a service of this text; a replica enters its folder, which is left afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     from sklearn.linear_model import LogisticRegression
 
     settings = Settings(stores=StoreSettings(home=tmp_path / "home"), runners=RunnersSettings(backend="process"))
@@ -76,3 +82,51 @@ def test_options_that_the_user_sets_are_in_the_plan(planned):
     assert isinstance(runner.recipe, ModelRecipe)
     assert runner.batch_options.max_batch_size == 7
     assert runner.placements[0].threads == 1
+
+
+CLASSES = """
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+class Largest(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return X.argmax(axis=1)
+"""
+
+SAVE_ITS_OWN = """
+import classes, jubako
+jubako.sklearn.save("largest", classes.Largest())
+"""
+
+SERVE_ITS_OWN = """
+import jubako
+from jubako.io import NumpyNdarray
+
+runner = jubako.sklearn.load_runner("largest")
+svc = jubako.Service("largest", runners=[runner])
+
+@svc.api(input=NumpyNdarray(dtype="float64", shape=(3,), enforce_shape=True), output=NumpyNdarray())
+async def largest(row):
+    return await runner.async_run(row)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("backend", ["inline", "process"])
+def test_a_replica_finds_the_class_of_a_model_beside_the_service(tmp_path, backend):
+    (tmp_path / "classes.py").write_text(CLASSES)
+    (tmp_path / "service.py").write_text(SERVE_ITS_OWN)
+    environment = {**os.environ, "JUBAKO_HOME": str(tmp_path / "home")}
+    subprocess.run([sys.executable, "-c", SAVE_ITS_OWN], cwd=tmp_path, env=environment, check=True, timeout=60)
+
+    served = Served(tmp_path, "service:svc", "--backend", backend, JUBAKO_PLUGINS="sklearn_runner")
+    try:
+        served.wait_until_ready()
+        assert served.post("/largest", "[1, 5, 2]", "application/json") == (200, b"1")
+        assert served.stop() == 0
+    finally:
+        served.close()
+        shutil.rmtree(served.temporary, ignore_errors=True)

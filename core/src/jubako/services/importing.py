@@ -22,8 +22,25 @@ from jubako.services.service import Service
 from jubako.services.source import SourceModule
 
 
+def enter_for_good(module: SourceModule, *, writes_bytecode: bool = True) -> None:
+    """Make a module's working directory the process's, and the first entry of `sys.path`, from now on.
+
+    What is pickled by reference to a module beside the service is then found, whether or not the service is imported.
+
+    Args:
+        module: of the service; it is not imported.
+        writes_bytecode: False if nothing may be written beside the sources.
+    """
+    os.chdir(module.working_dir)
+    if sys.path[: len(module.search_path)] != module.search_path:
+        sys.path[:0] = module.search_path
+    if not writes_bytecode:
+        sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+
+
 def import_for_good(module: SourceModule, *, writes_bytecode: bool = True) -> ModuleType:
-    """Import a module so that its working directory is the process's, and stands first in `sys.path`, from now on.
+    """Import a module into a process that is entered for good; see `enter_for_good`.
 
     Args:
         module: what to import.
@@ -33,12 +50,7 @@ def import_for_good(module: SourceModule, *, writes_bytecode: bool = True) -> Mo
         ImportServiceError: the module raises, or its name is taken by another module.
         JubakoError: one that the module raises, with a note.
     """
-    os.chdir(module.working_dir)
-    if sys.path[: len(module.search_path)] != module.search_path:
-        sys.path[:0] = module.search_path
-    if not writes_bytecode:
-        sys.dont_write_bytecode = True
-    importlib.invalidate_caches()
+    enter_for_good(module, writes_bytecode=writes_bytecode)
     with _explaining(module):
         if not module.is_importable:
             return _execute(module, re.sub(r"\W", "_", module.name))

@@ -17,7 +17,7 @@ import attrs
 from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, NotFound, OfferNotFound
 from jubako.services.bento import Bento
-from jubako.services.importing import import_for_good, import_isolated, pick_service
+from jubako.services.importing import enter_for_good, import_for_good, import_isolated, pick_service
 from jubako.services.service import Service
 from jubako.services.source import SourceModule, find_module, find_source_file
 from jubako.values.tag import Tag
@@ -113,6 +113,16 @@ def resolve_source(text: str, *, working_dir: Path) -> Target:
             f"{text!r} names no Service.", why=_listed(tried), do="give for example 'service.py:svc'"
         )
     return found
+
+
+def enter_target(target: Target) -> None:
+    """Make a process that serves a target stand where its module would be imported, and import nothing.
+
+    Raises:
+        ModelDigestMismatch: a file of its Bento is not what was built.
+    """
+    _verify(target.bento)
+    enter_for_good(target.module, writes_bytecode=target.bento is None)
 
 
 def import_target(target: Target) -> Service:

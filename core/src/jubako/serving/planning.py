@@ -20,7 +20,7 @@ from jubako.runners.options import effective_batch_options, effective_resource_q
 from jubako.runners.runner import RunnerDefinition
 from jubako.services import Bento, Service
 from jubako.services.source import SourceModule
-from jubako.services.targets import Target, import_target
+from jubako.services.targets import Target, enter_target, import_target
 from jubako.settings import PluginSettings
 from jubako.stores.pinned import PinnedStore
 from jubako.values.placement import place_on_cpu
@@ -117,9 +117,12 @@ def make_runner(runner: RunnerPlan, plan: Plan, workspace: Workspace) -> RunnerD
     Raises:
         JubakoError: it cannot be made.
     """
+    target = find_target(plan.target)
     if isinstance(runner.recipe, ModelRecipe):
+        # A model may be of a class that stands beside the service.
+        enter_target(target)
         return _load_runner(runner.recipe, runner.name, workspace.composition)
-    service = import_target(find_target(plan.target))
+    service = import_target(target)
     if runner.recipe.runner not in service.runners:
         raise ImportServiceError(
             f"Service {service.name!r} has no runner {runner.recipe.runner!r} any more.",

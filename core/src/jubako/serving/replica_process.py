@@ -113,6 +113,7 @@ async def _serve(start: StartReplica, workspace: Workspace, link: ProcessLink, l
         if start.settings.server.metrics.enabled:
             # What the runner's own code counts; batches are counted by the API workers that sent them.
             closing.callback(MetricsReports((REGISTRY,), link.send).close)
+
         def announce() -> None:
             settle_memory()
             link.send(Ready())

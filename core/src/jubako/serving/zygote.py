@@ -8,7 +8,6 @@ parent, and they outlive the zygote.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import logging
 import os
@@ -28,6 +27,7 @@ from jubako.serving.system import (
     leave_signals_to_supervisor,
     name_process,
     offer_memory,
+    settle_memory,
 )
 from jubako.serving.wire import Decoder
 
@@ -94,9 +94,7 @@ class Zygote:
             # Whatever is wrong with it, the replica that needs it can say whose it is.
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
-        gc.collect()
-        # What is here now is never looked at again, so that its memory stays shared with the replicas.
-        gc.freeze()
+        settle_memory()
 
     def _take_sockets(self) -> tuple[socket.socket, socket.socket]:
         link, listening, *self._descriptors = self._descriptors
