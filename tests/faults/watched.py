@@ -113,6 +113,8 @@ class Watched(Served):
     def signal(self, number: int, *pids: int) -> None:
         """Send a signal to some of its processes; one that has gone is passed over."""
         for pid in pids:
+            # 0 would mean the tests themselves.
+            assert pid > 0
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 

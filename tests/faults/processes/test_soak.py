@@ -25,9 +25,9 @@ def test_mixed_faults_leave_memory_and_descriptors_flat(serving, length, figures
         done.append(name)
         match name:
             case "replica":
-                served.signal(signal.SIGKILL, chance.choice(served.pids("jubako-replica") or [0]))
+                served.signal(signal.SIGKILL, *served.pids("jubako-replica")[:1])
             case "worker":
-                served.signal(signal.SIGKILL, chance.choice(served.pids("jubako-api") or [0]))
+                served.signal(signal.SIGKILL, *served.pids("jubako-api")[:1])
             case "zygote":
                 served.signal(signal.SIGKILL, *served.pids("jubako-zygote"))
             case "stop":
