@@ -36,8 +36,12 @@ def _skops_seeds(folder: Path) -> list[bytes]:
         (place / "model.skops").unlink(missing_ok=True)
         SkopsSerializer().dump(model, place)
         found.append((place / "model.skops").read_bytes())
-    pickled = pickles_that_create(folder / "canary")
-    return [*found, *pickled, *list(planted_files(found[0], folder / "canary"))[:12]]
+    return found
+
+
+def _planted_skops(folder: Path) -> list[bytes]:
+    sound = (folder / "0" / "model.skops").read_bytes()
+    return [*pickles_that_create(folder / "canary"), *list(planted_files(sound, folder / "canary"))[:12]]
 
 
 def _read_skops(data: bytes, folder: Path) -> None:
@@ -105,5 +109,11 @@ def _rearchived(draw: random.Random, data: bytes) -> bytes:
 
 
 SKOPS = Target(
-    "skops", _skops_seeds, _read_skops, (InvalidManifest, ModelNotTrusted), JSON_TOKENS, restructure=_rearchived
+    "skops",
+    _skops_seeds,
+    _read_skops,
+    (InvalidManifest, ModelNotTrusted),
+    JSON_TOKENS,
+    restructure=_rearchived,
+    planted=_planted_skops,
 )

@@ -16,8 +16,16 @@ from jubako._documents import parse_yaml
 from jubako._references import load_reference
 from jubako.backends.process.answer_codec import AnswerCodec
 from jubako.backends.process.call_codec import CallCodec
+from jubako.backends.process.error_codec import encode_error
 from jubako.backends.process.frames import FrameReader, FrameType, InvalidFrame, encode_frame
-from jubako.errors import ConfigurationError, InternalServerError, InvalidArgument, InvalidManifest, StoreError
+from jubako.errors import (
+    ConfigurationError,
+    InternalServerError,
+    InvalidArgument,
+    InvalidManifest,
+    RunnerFailed,
+    StoreError,
+)
 from jubako.io import JSON, NumpyNdarray, Text
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
@@ -82,12 +90,13 @@ class Target:
 
     Args:
         name: for people.
-        seeds: sound inputs, made in a folder.
+        seeds: sound inputs, made in a folder; each has to be accepted, or nothing behind it would be reached.
         read: gives it an input, and returns what tells one way to accept it from another; may use the folder.
         documented: what it may raise.
         tokens: pieces that mean something to it.
         memory_mib: that it may take; 0 where only memory that is really used counts, for address space is promised.
         restructure: makes an input of another one whose parts still fit each other.
+        planted: inputs that may be refused, and others are made of all the same.
     """
 
     name: str
@@ -97,6 +106,7 @@ class Target:
     tokens: tuple[bytes, ...] = ()
     memory_mib: int = 100
     restructure: Callable[[random.Random, bytes], bytes] | None = None
+    planted: Callable[[Path], list[bytes]] = lambda _: []
 
 
 def _joined(pieces: Any) -> bytes:
@@ -132,7 +142,7 @@ def _call_frames(_: Path) -> list[bytes]:
         found.append(_joined(encode_frame(FrameType.CALLS, ["run", [run]], buffers)))
         span = [[1, 2], [0, 1], [1, 2], [True, True], 2, 0, part]
         found.append(_joined(encode_frame(FrameType.ANSWERS, ["run", [span], []], buffers)))
-    errors = [[3, {"kind": "RunnerFailed", "message": "x"}], [4, ["RunnerFailed", "x", "", ""]]]
+    errors = [[3, encode_error(RunnerFailed("x", why="y"))], [4, encode_error(ValueError("z"))]]
     found.append(_joined(encode_frame(FrameType.ANSWERS, ["run", [], errors])))
     found.append(_joined([*encode_frame(FrameType.PING, None), *encode_frame(FrameType.CREDIT, ["run", 4])]))
     return found
@@ -187,7 +197,7 @@ _PLAN = Plan(
     service="flowers",
     target=PlannedTarget("service", "/srv/service.py", "/srv", "/srv", "svc"),
     backend="process",
-    models=(PinnedTag(_TAG, "sha256:0", ("iris", "iris:latest")),),
+    models=(PinnedTag(_TAG, "sha256:0", is_latest=True),),
     runners=(RunnerPlan("iris", ModelRecipe("sklearn", _TAG, {"more": [1, None]}), (Placement(threads=2),)),),
 )
 
@@ -326,7 +336,11 @@ def _npy_seeds(folder: Path) -> list[bytes]:
         (folder / "array.npy").unlink(missing_ok=True)
         NpySerializer().dump(array, folder)
         found.append((folder / "array.npy").read_bytes())
-    return [*found, *list(planted_files(found[0], folder / "canary"))[:12]]
+    return found
+
+
+def _planted_npy(folder: Path) -> list[bytes]:
+    return list(planted_files(_npy_seeds(folder)[0], folder / "canary"))[:12]
 
 
 def _reheaded(draw: random.Random, data: bytes) -> bytes:
@@ -434,6 +448,7 @@ _ALL = (
         (InvalidManifest,),
         (b"'descr'", b"'|O'", b"'<U9'", b"(1,)", b"True", b"(", b"L"),
         restructure=_reheaded,
+        planted=_planted_npy,
     ),
     Target("JSON files", lambda _: [b'{"a": [1, 2.5, null, "x"]}'], _read_json_file, (InvalidManifest,), JSON_TOKENS),
     Target(

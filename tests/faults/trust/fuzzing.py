@@ -116,7 +116,8 @@ def fuzz(target: Target, executions: int, seed: int, folder: Path) -> Report:
         folder: for files; an input that fails is left there.
     """
     draw = random.Random(seed)
-    corpus = list(target.seeds(folder))
+    sound = target.seeds(folder)
+    corpus = [*sound, *target.planted(folder)]
     mutator = Mutator(draw, target.tokens)
     report = Report()
     seen: set[object] = set()
@@ -129,6 +130,8 @@ def fuzz(target: Target, executions: int, seed: int, folder: Path) -> Report:
         outcome = _attempt(target, data, folder, report)
         report.slowest_ms = max(report.slowest_ms, round((time.process_time() - began) * 1000, 1))
         report.executions += 1
+        if report.accepted < min(report.executions, len(sound)):
+            report.failure = report.failure or f"a sound input was refused: {outcome}"
         if report.failure:
             (folder / f"failed-{target.name}").write_bytes(data)
             break

@@ -38,7 +38,7 @@ def test_bytes_of_any_kind_are_read_or_refused_as_documented(name, tmp_path, len
     )
 
 
-@pytest.mark.parametrize("weak", ["unsafe npy", "endless", "greedy", "other error"])
+@pytest.mark.parametrize("weak", ["unsafe npy", "endless", "greedy", "stale seed", "other error"])
 def test_the_fuzzer_finds_what_it_is_there_for(weak, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.trust.weak_targets", weak, "2000", "1", str(tmp_path)],

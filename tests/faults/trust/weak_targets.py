@@ -33,9 +33,10 @@ def _other_error(data: bytes, _: Path) -> None:
 
 
 WEAK = {
-    "unsafe npy": Target("weak", TARGETS["npy"].seeds, _unsafe, (ValueError,)),
+    "unsafe npy": Target("weak", TARGETS["npy"].seeds, _unsafe, (ValueError,), planted=TARGETS["npy"].planted),
     "endless": Target("weak", lambda _: [b"[1]"], _endless, (), JSON_TOKENS),
     "greedy": Target("weak", lambda _: [b"ab"], _greedy, (MemoryError,)),
+    "stale seed": Target("weak", lambda _: [b"a", b"\xff"], _other_error, (UnicodeDecodeError,)),
     "other error": Target("weak", lambda _: [b"a"], _other_error, (KeyError,)),
 }
 
