@@ -27,7 +27,7 @@ MODULES: Mapping[str, str] = {
     "concurrent.futures.process": "it unpickles; use processes of the backend",
     "runpy": "runs files as code; use jubako.services.importing",
     "code": "runs text as code",
-    "codeop": "runs text as code",
+    **dict.fromkeys(("codeop", "timeit", "pdb", "bdb"), "runs text as code"),
 }
 _TEXT_AS_CODE = "runs text as code"
 _SHELL = "goes through a shell; use subprocess.run with a list"
@@ -69,6 +69,7 @@ NAMES: Mapping[str, str] = {
 # May be called with exactly this keyword.
 NEEDS_KEYWORD: Mapping[str, tuple[str, bool]] = {
     "numpy.load": ("allow_pickle", False),
+    "numpy.lib.format.read_array": ("allow_pickle", False),
     "torch.load": ("weights_only", True),
 }
 # Methods, of whatever object.
@@ -102,7 +103,10 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
 READERS = ("load", "loads", "Unpickler")
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_IMPORTERS = ("importlib.import_module", "importlib.util.find_spec", "jubako._references.load_reference")
+_IMPORTERS = (
+    *("importlib.import_module", "importlib.util.find_spec", "importlib.__import__", "pkgutil.resolve_name"),
+    *("sys.modules.get", "jubako._references.load_reference"),
+)
 
 
 class Hit(NamedTuple):
@@ -215,8 +219,10 @@ class _Finder(ast.NodeVisitor):
                 self._report(node, name, f"call it with {keyword}={value}")
         else:
             self.visit(node.func)
-        if name in _IMPORTERS and node.args and isinstance(node.args[0], ast.Constant):
-            self._check(node, str(node.args[0].value).replace(":", "."))
+        if name in _IMPORTERS:
+            for each in (*node.args[:1], *(keyword.value for keyword in node.keywords)):
+                if isinstance(each, ast.Constant):
+                    self._check(node, str(each.value).replace(":", "."))
         if name == "builtins.getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             self._check(node, f"{_full_name(node.args[0], self._aliases)}.{node.args[1].value}")
         for each in node.keywords:
