@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jubako.errors import InvalidArgument, StoreError
+from jubako.stores.sequence import Facts, Sequence
 from jubako.stores.trust import TrustStore
 
 DIGEST = "sha256:" + "0a" * 32
@@ -105,3 +106,39 @@ def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / ".store/trust", 0o600)
     with pytest.raises(StoreError, match="no file of its own"):
         TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_a_file_that_others_could_have_put_there_is_not_used(mode, tmp_path):
+    TrustStore(tmp_path).trust(DIGEST, "note")
+    (tmp_path / ".store").chmod(mode)
+    with pytest.raises(StoreError, match=r"(?s)trust is not used.*Others than you can write to.*chmod go-w"):
+        TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+def test_a_link_to_its_folder_is_as_good_as_the_home_that_it_is_in(tmp_path):
+    home = tmp_path / "home"
+    TrustStore(tmp_path / "elsewhere").trust(DIGEST, "note")
+    home.mkdir()
+    (home / ".store").symlink_to(tmp_path / "elsewhere/.store")
+    assert TrustStore(home).is_trusted(DIGEST)
+    home.chmod(0o777)
+    with pytest.raises(StoreError, match=r"(?s)trust is not used.*can write to .*/home,"):
+        TrustStore(home).is_trusted(DIGEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+@pytest.mark.parametrize("is_first", [True, False])
+def test_its_folder_is_the_owners_whatever_the_umask(is_first, tmp_path):
+    before = os.umask(0o002)
+    try:
+        if not is_first:
+            facts = Facts("saved", "0a" * 32, f".draft-{'0' * 40}")
+            Sequence(tmp_path / ".store/models").write("iris", "v1", facts, is_numbered=True)
+        TrustStore(tmp_path).trust(DIGEST, "note")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / ".store").stat().st_mode) == 0o755
+    assert TrustStore(tmp_path).is_trusted(DIGEST)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 
 import pytest
 
@@ -122,3 +124,40 @@ def test_a_manifest_that_was_edited_is_refused_where_the_store_has_its_digest(at
     with pytest.raises(JubakoError) as caught:
         attacker.load(model)
     assert isinstance(caught.value, ModelDigestMismatch | ModelNotTrusted)
+
+
+class Listing:
+    """Lists a folder when it is unpickled.
+
+    Args:
+        folder: which.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.listdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize(("mode", "copies"), [(0o755, 0), (0o775, 1)])
+def test_what_others_can_exchange_is_loaded_from_a_copy_out_of_their_reach(
+    attacker, tmp_path, monkeypatch, mode, copies
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    listing = Listing(tmp_path / "temporary")
+    with pytest.warns(UserWarning, match="can run code"):
+        tag = jubako.models.save_object(
+            "m",
+            listing,
+            module="toy",
+            serializers=("cloudpickle",),
+            same=lambda *_: True,
+            custom_objects={"listing": listing},
+        )
+    model = jubako.models.get(tag)
+    model.path.chmod(mode)
+    assert len(attacker.load(model)) == copies
+    assert len(model.custom_objects["listing"]) == copies
+    assert not list((tmp_path / "temporary").iterdir())

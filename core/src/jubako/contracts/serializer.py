@@ -29,6 +29,8 @@ class Serializer(ABC):
     def load(self, folder: Path) -> Any:
         """Read the object back from what `dump` wrote. There is no second try in another format.
 
+        The folder may be a copy that goes when this has returned: the object opens no file of it later.
+
         Raises:
             ModelNotTrusted: the files hold what a `data` format does not allow.
             InvalidManifest: the files are not this format, or damaged.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from jubako.serializers.cloudpickle import load_file
 from jubako.stores.digests import verify_files, verify_sizes
 from jubako.stores.manifests import read_model_info
 from jubako.stores.opened import Opened
+from jubako.stores.private import private_files
 from jubako.stores.trust import TrustStore
 from jubako.values.manifest import FileEntry
 from jubako.values.model import ModelInfo
@@ -82,8 +84,8 @@ class Model(Opened[ModelInfo]):
         if not self.info.has_custom_objects:
             return {}
         self.require_trust("Its custom objects are pickles, which can run any code when they are loaded")
-        self._verify(self._files(is_custom=True))
-        objects: Mapping[str, Any] = load_file(self.path / CUSTOM_OBJECTS_FILE)
+        with self._checked(is_custom=True) as folder:
+            objects: Mapping[str, Any] = load_file(folder / CUSTOM_OBJECTS_FILE)
         return objects
 
     def require_trust(self, reason: str) -> None:
@@ -117,6 +119,21 @@ class Model(Opened[ModelInfo]):
             ModelDigestMismatch: a file is not what the manifest says, or the manifest not what was published.
         """
         self._verify(self._files(is_custom=False))
+
+    def object_files(self) -> AbstractContextManager[Path]:
+        """Check as `verify_object_files` does; give a folder where no other account exchanges them in the block.
+
+        Raises:
+            ModelDigestMismatch: see `verify_object_files`.
+            StoreError: others can write to the store, and the files cannot be copied out of their reach.
+        """
+        return self._checked(is_custom=False)
+
+    @contextmanager
+    def _checked(self, *, is_custom: bool) -> Iterator[Path]:
+        self._store.verify_manifest(self.tag)
+        with private_files(self.path, self._files(is_custom=is_custom)) as folder:
+            yield folder
 
     def _files(self, *, is_custom: bool) -> list[FileEntry]:
         return [entry for entry in self.info.files if (entry.path == CUSTOM_OBJECTS_FILE) is is_custom]

@@ -113,8 +113,8 @@ def load_object(tag: Tag | str | Model, *, module: str, _model_store: Store | No
     offer = _find_format(model, composition)
     if offer.trust == "code":
         model.require_trust(f"It is stored as {offer.name}, a format that can run any code when it is loaded")
-    model.verify_object_files()
-    return _make_serializer(composition, offer).load(model.path)
+    with model.object_files() as folder:
+        return _make_serializer(composition, offer).load(folder)
 
 
 def _dump_first(

@@ -12,6 +12,7 @@ from pathlib import Path
 from jubako.errors import InvalidArgument, ModelDigestMismatch
 from jubako.values.manifest import FileEntry
 
+_PIECE_BYTES = 1024 * 1024
 _REMEDY = "delete this version, and save, build or import it again"
 
 
@@ -101,17 +102,44 @@ def verify_files(folder: Path, files: Iterable[FileEntry]) -> None:
         except OSError as error:
             raise _unreadable(path, error) from error
         if digest != entry.sha256:
-            raise ModelDigestMismatch(
-                f"{path} is damaged, or was changed.",
-                why=f"Its SHA-256 is {digest}; the manifest says {entry.sha256}.",
-                do=_REMEDY,
-            )
+            raise _damaged(path, digest, entry)
+
+
+def copy_verified(source: Path, copy: Path, entry: FileEntry) -> None:
+    """Copy a file as a new one, and check the SHA-256 of what was copied.
+
+    Raises:
+        ModelDigestMismatch: it is missing, or not what the manifest says.
+        OSError: the copy cannot be written.
+    """
+    digest = hashlib.sha256()
+    try:
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    with os.fdopen(descriptor, "rb") as file, copy.open("xb") as copied:
+        # No more than there should be, and one byte that shows that there is more.
+        left = entry.size_bytes + 1 if stat.S_ISREG(os.fstat(descriptor).st_mode) else 0
+        while piece := file.read(min(left, _PIECE_BYTES)):
+            digest.update(piece)
+            copied.write(piece)
+            left -= len(piece)
+    if digest.hexdigest() != entry.sha256:
+        raise _damaged(source, digest.hexdigest(), entry)
 
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file in 64 hexadecimal digits; reads it whole, in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(path: Path, digest: str, entry: FileEntry) -> ModelDigestMismatch:
+    return ModelDigestMismatch(
+        f"{path} is damaged, or was changed.",
+        why=f"Its SHA-256 is {digest}; the manifest says {entry.sha256}.",
+        do=_REMEDY,
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> ModelDigestMismatch:

@@ -43,6 +43,15 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def make_facts_folder(folder: Path) -> None:
+    """Create `.store`, as `make_folder` does, but writable for its owner alone whatever the umask: it holds `trust`."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def sync_folders(folder: Path, top: Path) -> None:
     """Write the entries of a folder to the disk, and of every folder above it up to `top`.
 

@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import StoreError
-from jubako.stores.durability import make_folder, sync_folders, write_durably
+from jubako.stores.durability import make_facts_folder, make_folder, sync_folders, write_durably
 
 _RECORD = re.compile(r"(\d{12})-[0-9a-f]{16}-(.+)")
 _TRIES = 20
@@ -166,6 +166,7 @@ class Sequence:
         self._remove_empty(name)
 
     def _put(self, record: Record, aside: Path, facts: Facts) -> None:
+        make_facts_folder(self._folder.parent)
         make_folder(aside.parent)
         # Written aside: a record has all of its content or does not exist.
         write_durably(aside, record.encode(facts))

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jubako.errors import InvalidArgument, StoreError
+from jubako.stores.durability import make_facts_folder
+from jubako.stores.private import is_open_to_others
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -17,7 +19,8 @@ class TrustStore:
     """Trusted digests: those of the settings, and those in the file `<home>/.store/trust`; safe for several processes.
 
     The file has one digest a line, with a note for people behind it. It is created with mode 0600. A line that is no
-    digest is passed over, so that one cut short by a crash trusts nothing.
+    digest is passed over, so that one cut short by a crash trusts nothing. It is not used if another account could have
+    written it, or put another file in its place.
 
     Args:
         home: `$JUBAKO_HOME`.
@@ -57,7 +60,7 @@ class TrustStore:
             return False
         line = f"{digest} {' '.join(note.split())}".rstrip() + "\n"
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_facts_folder(self._path.parent)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW, 0o600)
             try:
                 # A line cut short by a crash must not swallow the next one. One write: appends do not interleave.
@@ -76,8 +79,7 @@ class TrustStore:
 
     def _digests_of_file(self) -> frozenset[str]:
         try:
-            # A pipe in its place must not be waited for.
-            descriptor = os.open(self._path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+            descriptor = self._open_file()
         except FileNotFoundError:
             return frozenset()
         except OSError as error:
@@ -88,6 +90,29 @@ class TrustStore:
                 match[0] for line in file if (match := _DIGEST.match(line)) and _ends_word(line, match.end())
             )
 
+    def _open_file(self) -> int:
+        if os.name != "posix":
+            return os.open(self._path, os.O_RDONLY)
+        # A link is as good as the folder that it stands in.
+        is_link = self._path.parent.is_symlink()
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | (0 if is_link else _NO_FOLLOW))
+        try:
+            self._refuse_foreign_folder(self._path.parent, os.fstat(folder))
+            if is_link:
+                self._refuse_foreign_folder(self._path.parent.parent, self._path.parent.parent.stat())
+            # In the very folder that was looked at; and a pipe in its place must not be waited for.
+            return os.open(self._path.name, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    def _refuse_foreign_folder(self, folder: Path, status: os.stat_result) -> None:
+        if is_open_to_others(status):
+            raise StoreError(
+                f"{self._path} is not used.",
+                why=f"Others than you can write to {folder}, and so could have put it there.",
+                do=f"look through it, then: chown $USER {folder} && chmod go-w {folder}",
+            )
+
     def _refuse_foreign_hands(self, status: os.stat_result) -> None:
         remedy = f"look through it, then: chown $USER {self._path} && chmod 600 {self._path}"
         why = ""
@@ -95,9 +120,7 @@ class TrustStore:
             # Another file of the same owner, linked here by somebody else, must not become what he trusts.
             why = "It is no file of its own."
             remedy = f"remove it, and trust again what you trust: rm {self._path}"
-        elif os.name == "posix" and (
-            status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid())
-        ):
+        elif is_open_to_others(status):
             why = "Others than you could have written to it, and so chosen what runs code here."
         if why:
             raise StoreError(f"{self._path} is not used.", why=why, do=remedy)
