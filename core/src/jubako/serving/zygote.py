@@ -17,7 +17,7 @@ import threading
 import warnings
 
 from jubako.plugins import Composition
-from jubako.serving.control import Fork, WarmUp
+from jubako.serving.control import Fork, Ready, WarmUp
 from jubako.serving.logs import configure_logging
 from jubako.serving.planning import compose_planned
 from jubako.serving.replica_process import run_replica
@@ -29,7 +29,7 @@ from jubako.serving.system import (
     offer_memory,
     settle_memory,
 )
-from jubako.serving.wire import Decoder
+from jubako.serving.wire import Decoder, encode
 
 _logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ class Zygote:
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
         settle_memory()
+        self._link.sendall(encode(Ready()))
 
     def _take_sockets(self) -> tuple[socket.socket, socket.socket]:
         link, listening, *self._descriptors = self._descriptors

@@ -7,7 +7,7 @@ import logging
 import socket
 
 from jubako.serving.children import Child, Reaper, link_pair, spawn
-from jubako.serving.control import Fork, WarmUp
+from jubako.serving.control import Fork, Ready, Record, WarmUp
 from jubako.serving.metrics_desk import MetricsDesk
 from jubako.serving.restarts import RestartRule, Restarts
 from jubako.serving.system import describe_end
@@ -42,6 +42,7 @@ class ZygoteKeeper:
         self._orders: list[tuple[socket.socket, socket.socket]] = []
         self._child: Child | None = None
         self._told: Child | None = None
+        self._ready_s: float | None = None
         # At once, so that it is up when the first worker has imported the target.
         self._keeping = asyncio.create_task(self._keep())
 
@@ -79,7 +80,6 @@ class ZygoteKeeper:
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            started_s = loop.time()
             try:
                 self._child = child = self._start()
             except OSError as error:
@@ -89,7 +89,7 @@ class ZygoteKeeper:
                 self._hand_over()
                 status = await asyncio.shield(child.ended)
                 self._child = None
-                wait_s = self._restarts.died(loop.time() - started_s)
+                wait_s = self._restarts.died(None if self._ready_s is None else loop.time() - self._ready_s)
                 _logger.warning("the zygote ended %s; it is started again", describe_end(status))
             if self.is_broken:
                 # Whoever waits for it tries again, and is spawned.
@@ -99,9 +99,15 @@ class ZygoteKeeper:
     def _start(self) -> Child:
         ours, theirs = link_pair()
         child = Child("zygote", ours, self._reaper)
+        self._ready_s = None
+        child.hear(self._note_ready)
         self._desk.count_exit(child, "zygote")
         child.runs_as(spawn(_MODULE, theirs, environment=_ONE_THREAD))
         return child
+
+    def _note_ready(self, record: Record) -> None:
+        if isinstance(record, Ready):
+            self._ready_s = asyncio.get_running_loop().time()
 
     def _hand_over(self) -> None:
         if self._child is None or self._order is None:
