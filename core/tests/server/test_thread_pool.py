@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -83,6 +85,29 @@ async def test_a_call_that_is_withdrawn_while_it_waits_never_runs_and_frees_its_
     gate.opened.set()
     await asyncio.gather(next_one, *running)
     assert ran == ["next"]
+
+
+async def test_calls_that_were_withdrawn_leave_nothing_behind_while_every_thread_is_stuck(pool):
+    class Body:
+        """Stands for what a request has brought."""
+
+    gate = Gate()
+    running = [asyncio.create_task(pool.run(gate, number)) for number in range(2)]
+    await gate.has_been_entered()
+    await gate.has_been_entered()
+    bodies = []
+    for _ in range(20):
+        body = Body()
+        bodies.append(weakref.ref(body))
+        waiting = asyncio.create_task(pool.run(id, body))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        del body, waiting
+    gc.collect()
+    assert [body() for body in bodies] == [None] * 20
+    gate.opened.set()
+    assert await asyncio.gather(*running) == [0, 1]
 
 
 async def test_a_call_that_is_given_up_while_it_runs_counts_until_it_returns(pool):

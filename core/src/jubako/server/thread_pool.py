@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 class _Job:
     """One call on its way through the pool."""
 
-    __slots__ = ("arguments", "claim", "context", "error", "function", "future", "loop", "value")
+    __slots__ = ("arguments", "context", "error", "function", "future", "loop", "value")
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.function = function
@@ -30,8 +30,6 @@ class _Job:
         self.context = contextvars.copy_context()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self.loop.create_future()
-        # Taken by the thread that starts the call or by the caller that withdraws it, whichever comes first.
-        self.claim = threading.Lock()
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -48,8 +46,8 @@ class _Job:
 class ThreadPool:
     """Runs functions in daemon threads that are started as they are needed; used from one event loop's thread.
 
-    A call that is cancelled while it waits gives its place back at once. One that is cancelled while it runs cannot be
-    stopped: its thread counts as taken until the function returns.
+    A call that is cancelled while it waits gives its place back at once, and nothing keeps its arguments. One that is
+    cancelled while it runs cannot be stopped: its thread counts as taken until the function returns.
 
     Args:
         name: of the threads.
@@ -61,7 +59,10 @@ class ThreadPool:
         self._name = name
         self._max_threads = threads
         self._max_calls = threads + waiting
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # Not a queue.SimpleQueue: nothing can be taken out of its middle. None ends a thread.
+        self._waiting: deque[_Job | None] = deque()
+        # Guards what waits, and wakes a thread.
+        self._arrival = threading.Condition(threading.Lock())
         self._threads: list[threading.Thread] = []
         self._calls = 0
         self._abandoned = 0
@@ -92,11 +93,11 @@ class ThreadPool:
         self._calls += 1
         if len(self._threads) < min(self._calls, self._max_threads):
             self._start_thread()
-        self._jobs.put(job)
+        self._put(job)
         try:
             await job.future
         except asyncio.CancelledError:
-            if job.claim.acquire(blocking=False):
+            if self._withdraw(job):
                 self._calls -= 1
             elif not job.future.done() or job.future.cancelled():
                 self._abandoned += 1
@@ -109,8 +110,28 @@ class ThreadPool:
     def close(self) -> None:
         """Let the threads end; one that is still in a function ends after it, or with the process."""
         for _ in self._threads:
-            self._jobs.put(None)
+            self._put(None)
         self._threads.clear()
+
+    def _put(self, job: _Job | None) -> None:
+        with self._arrival:
+            self._waiting.append(job)
+            self._arrival.notify()
+
+    def _take(self) -> _Job | None:
+        with self._arrival:
+            while not self._waiting:
+                self._arrival.wait()
+            return self._waiting.popleft()
+
+    def _withdraw(self, job: _Job) -> bool:
+        """Take a job back that still waits; False if a thread has it."""
+        with self._arrival:
+            try:
+                self._waiting.remove(job)
+            except ValueError:
+                return False
+            return True
 
     def _start_thread(self) -> None:
         name = f"jubako-{self._name}-{len(self._threads)}"
@@ -119,12 +140,11 @@ class ThreadPool:
         thread.start()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if job.claim.acquire(blocking=False):
-                job.run()
-                # RuntimeError: the loop is closed, and whoever waited with it.
-                with contextlib.suppress(RuntimeError):
-                    job.loop.call_soon_threadsafe(self._note_return, job)
+        while (job := self._take()) is not None:
+            job.run()
+            # RuntimeError: the loop is closed, and whoever waited with it.
+            with contextlib.suppress(RuntimeError):
+                job.loop.call_soon_threadsafe(self._note_return, job)
             del job  # or the arguments would live until the next call
 
     def _note_return(self, job: _Job) -> None:
