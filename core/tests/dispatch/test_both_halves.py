@@ -45,6 +45,24 @@ async def test_calls_are_computed_in_their_order(make_dispatch, runner):
     assert [value for batch in runner.batches for value in batch[:, 0]] == list(range(32))
 
 
+async def test_calls_without_rows_fill_the_queue_like_others(make_dispatch, runner, entered):
+    dispatch = make_dispatch(max_batch_size=2, max_queue_rows=5)
+    runner.gate.clear()
+    first = dispatch.start(row(0))
+    await entered()
+    calls = [dispatch.start(np.zeros((0, 1)), is_single=False) for _ in range(40)]
+    await asyncio.sleep(0.01)
+    assert dispatch.queue.queued_rows <= 5
+    runner.gate.set()
+    answers = await asyncio.gather(first, *calls, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, TooManyRequests)]
+    assert len(refused) >= 33
+    assert [answer.shape for answer in answers if not isinstance(answer, TooManyRequests)][1:] == [(0, 1)] * (
+        40 - len(refused)
+    )
+    assert dispatch.queue.queued_rows == 0
+
+
 async def test_a_call_larger_than_the_limit_is_cut_and_its_answer_joined(make_dispatch, runner):
     dispatch = make_dispatch(max_batch_size=8)
     rows = np.arange(30.0).reshape(30, 1)

@@ -7,7 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from jubako.runners.arguments import constant_key
+from jubako.contracts.backend import RunnerCall
+from jubako.payloads import PayloadTable
+from jubako.plugins import compose
+from jubako.runners import Runner
+from jubako.runners.arguments import constant_key, prepare_arguments
+from jubako.values.resources import BatchOptions
 
 
 class Color(enum.Enum):
@@ -47,3 +52,19 @@ def test_calls_are_not_joined_for_constants_that_are_only_equal(values):
 )
 def test_calls_are_joined_for_constants_that_are_the_same(make):
     assert constant_key(make()) == constant_key(make())
+
+
+class Prompted(Runner):
+    def _setup(self):
+        pass
+
+    def _run_batch(self, rows, prompt):
+        return rows
+
+
+@pytest.mark.parametrize("prompt", ["x" * 1_000_000, b"x" * 1_000_000, {"prompt": ["x" * 1_000_000]}])
+def test_constants_count_for_the_bytes_of_a_call(prompt):
+    spec = Prompted("prompted").find_method("run", BatchOptions())
+    call = RunnerCall("run", (np.zeros((1, 2)), prompt), {}, is_single=False, deadline_s=1.0)
+    prepared = prepare_arguments(call, spec, PayloadTable(compose(candidates=())))
+    assert 1_000_000 < prepared.size_bytes < 1_001_000

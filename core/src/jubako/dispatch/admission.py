@@ -22,7 +22,7 @@ _CAUTION = 1.15
 
 @attrs.define(eq=False)
 class Amount:
-    """So much work: calls, their rows and the bytes of their arguments."""
+    """So much work: calls, their rows (at least one each) and the bytes of their arguments."""
 
     calls: int = 0
     rows: int = 0
@@ -39,13 +39,13 @@ class Amount:
     def add(self, arguments: CallArguments) -> None:
         """Count one call more."""
         self.calls += 1
-        self.rows += arguments.rows
+        self.rows += arguments.counted_rows
         self.size_bytes += arguments.size_bytes
 
     def remove(self, arguments: CallArguments) -> None:
         """Count one call less."""
         self.calls -= 1
-        self.rows -= arguments.rows
+        self.rows -= arguments.counted_rows
         self.size_bytes -= arguments.size_bytes
 
 

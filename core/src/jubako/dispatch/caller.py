@@ -175,7 +175,7 @@ class CallerQueue:
                 break
             _, pending = self._unsent.popitem(last=False)
             pending.replica = replica
-            replica.credit_rows -= pending.call.arguments.rows
+            replica.credit_rows -= pending.call.arguments.counted_rows
             batches.setdefault(replica, []).append(pending.call)
         for replica, calls in batches.items():
             replica.send(calls)
@@ -209,7 +209,7 @@ class CallerQueue:
         pending.is_started = True
         self._queued.remove(pending.call.arguments)
         if pending.replica is not None:
-            pending.replica.credit_rows += pending.call.arguments.rows
+            pending.replica.credit_rows += pending.call.arguments.counted_rows
             self.has_room()
 
     def _mark_unstarted(self, pending: Pending) -> None:

@@ -81,7 +81,7 @@ class ReplicaEnd:
         """Ask for calls that it has not begun, as far as is known; what it says of them from now on is passed over."""
         numbers = [call.number for call in calls]
         self._taken_back.update(numbers)
-        self.credit_rows += sum(call.arguments.rows for call in calls)
+        self.credit_rows += sum(call.arguments.counted_rows for call in calls)
         self.line.withdraw(numbers)
 
     def send(self, calls: Sequence[SentCall]) -> None:

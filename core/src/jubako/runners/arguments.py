@@ -43,6 +43,11 @@ class CallArguments:
     fit_key: Hashable | None
     is_single: bool
 
+    @property
+    def counted_rows(self) -> int:
+        """The rows as bounds count them: a call of none takes a place in a queue all the same, and a whole batch."""
+        return max(1, self.rows)
+
 
 def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -> CallArguments:
     """Turn a call's arguments into batches. Nothing is copied.
@@ -78,6 +83,7 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
         payloads.append(payload)
         if payload is None:
             keys.append(constant_key(value))
+            size_bytes += _size_bytes(value, table)
         else:
             counts.append(payload.count_rows(value, axis))
             keys.append((payload.name, payload.fit_key(value, axis)))
