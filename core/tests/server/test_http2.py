@@ -104,6 +104,8 @@ FLOODS = {
     "ping": lambda client: frames.PingFrame(0, opaque_data=b"12345678").serialize(),
     "settings": lambda client: frames.SettingsFrame(0, settings={4: 65535}).serialize(),
     "empty data": lambda client: frames.DataFrame(1, data=b"").serialize(),
+    "padding": lambda client: frames.DataFrame(1, pad_length=200, flags=["PADDED"]).serialize(),
+    "data of an answered stream": lambda client: frames.DataFrame(3, data=b"x").serialize(),
     "priority": lambda client: frames.PriorityFrame(1001, depends_on=0, stream_weight=1).serialize(),
     "window": lambda client: frames.WindowUpdateFrame(0, window_increment=1).serialize(),
     "unknown": lambda client: frames.ExtensionFrame(0xF0, 0, 0, b"x").serialize(),
@@ -113,10 +115,14 @@ FLOODS = {
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_connection_that_floods_is_closed_and_others_are_served(serve_app, connect, caplog, kind):
-    site = await serve_app(Applet())
+    applet = Applet()
+    applet.release.set()
+    site = await serve_app(applet)
     client, other = await connect(site), await connect(site)
     # A stream that is open, and waits for a body or for its answer.
-    client.request(b"/listen", b"POST", end=kind != "empty data")
+    client.request(b"/listen", b"POST", end=kind not in ("empty data", "padding"))
+    if kind == "data of an answered stream":
+        await client.until(h2.events.StreamEnded, client.request(b"/slow", b"POST", end=False))
     if kind == "continuation":
         client.writer.write(frames.HeadersFrame(3, data=b"").serialize())
     with contextlib.suppress(ConnectionError):
@@ -318,7 +324,7 @@ def test_frames_are_counted_the_same_in_whatever_pieces_they_come(written, data)
     sent = PREFACE + b"".join(
         size.to_bytes(3, "big") + bytes([kind, flags]) + bytes(4) + bytes(size) for size, kind, flags in written
     )
-    whole, cut = FrameCount(0.0), FrameCount(0.0)
+    whole, cut = FrameCount(0.0, ()), FrameCount(0.0, ())
     whole.add(sent, 0.0, 0)
     while sent:
         size = data.draw(st.integers(1, len(sent)))
@@ -330,11 +336,11 @@ def test_frames_are_counted_the_same_in_whatever_pieces_they_come(written, data)
 
 def test_the_allowance_grows_back_with_time_and_with_what_is_read():
     ping = frames.PingFrame(0, opaque_data=b"12345678").serialize()
-    count = FrameCount(0.0)
+    count = FrameCount(0.0, {1})
     count.add(PREFACE + ping * 1000, 0.0, 0)
     with pytest.raises(TooManyFrames):
         count.add(ping, 0.0, 0)
-    count = FrameCount(0.0)
+    count = FrameCount(0.0, {1})
     count.add(PREFACE + ping * 1000, 0.0, 0)
     count.add(ping * 200, 2.0, 0)
     count.add(ping * 40, 2.0, 10 * 1024)
@@ -343,15 +349,31 @@ def test_the_allowance_grows_back_with_time_and_with_what_is_read():
 
 
 def test_a_reset_counts_for_four():
-    count = FrameCount(0.0)
+    count = FrameCount(0.0, {1})
     count.add(PREFACE + frames.RstStreamFrame(1).serialize() * 250, 0.0, 0)
     with pytest.raises(TooManyFrames):
         count.add(frames.PingFrame(0).serialize(), 0.0, 0)
 
 
 def test_requests_and_bodies_are_not_counted():
-    count = FrameCount(0.0)
+    count = FrameCount(0.0, {1})
     sent = frames.HeadersFrame(1, data=b"\x82", flags=["END_HEADERS"]).serialize()
     sent += frames.DataFrame(1, data=b"x").serialize() + frames.DataFrame(1, flags=["END_STREAM"]).serialize()
     count.add(PREFACE + sent * 5000, 0.0, 0)
     assert not count.is_amid_headers
+
+
+def test_what_is_in_flight_of_bodies_that_were_answered_is_not_counted():
+    count = FrameCount(0.0, ())
+    count.add(PREFACE + frames.HeadersFrame(1, data=b"\x82", flags=["END_HEADERS"]).serialize(), 0.0, 0)
+    count.add(frames.DataFrame(1, data=bytes(1024)).serialize() * 5000, 0.0, 0)
+    with pytest.raises(TooManyFrames):
+        count.add(frames.DataFrame(1, data=b"x").serialize() * 1001, 0.0, 0)
+
+
+@pytest.mark.parametrize("cut", range(1, 10))
+def test_bodies_are_not_counted_whose_headers_come_in_two_pieces(cut):
+    count = FrameCount(0.0, ())
+    headers = frames.HeadersFrame(1, data=b"\x82", flags=["END_HEADERS"]).serialize()
+    count.add(PREFACE + headers[:cut], 0.0, 0)
+    count.add(headers[cut:] + frames.DataFrame(1, data=b"x").serialize() * 5000, 0.0, 0)

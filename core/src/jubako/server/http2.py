@@ -49,7 +49,7 @@ class Http2(H2Protocol):
         self.connection.decoder.max_header_list_size = config.h2_max_header_list_size
         self.streams = _Streams(self.connection)
         self._loop = asyncio.get_running_loop()
-        self._frames = FrameCount(self._loop.time())
+        self._frames = FrameCount(self._loop.time(), self.streams)
         self._sent_bytes = 0
         self._sending_since: dict[int, float] = {}
         self._is_known_idle = False

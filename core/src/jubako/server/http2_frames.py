@@ -7,11 +7,14 @@ body (CVE-2019-9512, -9515, -9518). They are counted before they are parsed, fro
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 # RFC 9113, sections 3.4, 4.1 and 6.
 _PREFACE_BYTES = 24
 _HEADER_BYTES = 9
 _DATA, _HEADERS, _RST_STREAM, _CONTINUATION = 0, 1, 3, 9
-_END_STREAM, _END_HEADERS = 1, 4
+_END_STREAM, _END_HEADERS, _PADDED = 1, 4, 8
+_STREAM_BITS = 0x7FFFFFFF
 
 # No client that asks for something comes near.
 _ALLOWANCE = 1000.0
@@ -19,6 +22,12 @@ _REFILL_A_SECOND = 100.0
 
 # What is reset was a request, and cost as much as one until then.
 _PRICE_OF_RESET = 4
+
+# A piece of a body may be all padding up to here: a byte says how much of it there is.
+_MOST_PADDING_BYTES = 256
+
+# What still comes of a body that was answered, or refused, is in flight in large pieces, and nothing else bounds it.
+_SMALL_PIECE_BYTES = 1024
 
 # Window updates come with what the client reads, usually one for 16 KiB or more; and a client may reset one request for
 # each dozen of small answers.
@@ -34,16 +43,23 @@ class FrameCount:
 
     Requests and pieces of bodies are free: concurrent streams and the sizes of bodies bound them. Any other frame takes
     one from an allowance of 1,000, and a reset four; it grows back by 100 a second, and with what the client reads.
+    A piece of a body is such another frame if it may be nothing but padding, or is small and of a stream that is over.
 
     Args:
         now_s: on a clock that only goes forward.
+        open_streams: the numbers of those that are not over; looked at, never changed.
     """
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self, now_s: float, open_streams: Container[int]) -> None:
+        self._open_streams = open_streams
+        self._newest_stream = 0
+        # Of which the headers were whole when the last bytes came: newer ones are open without being known as such.
+        self._newest_parsed_stream = 0
         self._allowance = _ALLOWANCE
         self._filled_s = now_s
         self._to_skip = _PREFACE_BYTES
         self._header = b""
+        self._kind = 0
         self._is_in_headers = False
 
     @property
@@ -83,15 +99,25 @@ class FrameCount:
             if len(self._header) == _HEADER_BYTES:
                 self._begin(self._header)
                 self._header = b""
+        if not self._is_in_headers and not (self._to_skip and self._kind in (_HEADERS, _CONTINUATION)):
+            self._newest_parsed_stream = self._newest_stream
 
     def _begin(self, header: bytes) -> None:
         size = int.from_bytes(header[:3], "big")
-        kind, flags = header[3], header[4]
+        self._kind = kind = header[3]
+        flags = header[4]
+        stream_id = int.from_bytes(header[5:], "big") & _STREAM_BITS
         self._to_skip = size
         if kind in (_HEADERS, _CONTINUATION):
             self._is_in_headers = not flags & _END_HEADERS
-        if kind == _HEADERS or (kind == _DATA and (size or flags & _END_STREAM)):
-            return
-        self._allowance -= _PRICE_OF_RESET if kind == _RST_STREAM else 1
-        if self._allowance < 0:
-            raise TooManyFrames
+        if kind == _HEADERS:
+            self._newest_stream = max(self._newest_stream, stream_id)
+        elif kind != _DATA or self._is_idle_data(size, flags, stream_id):
+            self._allowance -= _PRICE_OF_RESET if kind == _RST_STREAM else 1
+            if self._allowance < 0:
+                raise TooManyFrames
+
+    def _is_idle_data(self, size: int, flags: int, stream_id: int) -> bool:
+        if stream_id <= self._newest_parsed_stream and stream_id not in self._open_streams:
+            return size < _SMALL_PIECE_BYTES
+        return not flags & _END_STREAM and (size == 0 or (bool(flags & _PADDED) and size <= _MOST_PADDING_BYTES))
