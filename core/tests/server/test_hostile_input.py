@@ -379,3 +379,10 @@ async def test_an_answer_for_which_there_is_no_room_is_a_503(serve_service):
     answer = await site.ask("/large", b"2000000")
     assert (answer.status, len(answer.body)) == (200, 2_000_000)
     writer.close()
+
+
+@pytest.mark.parametrize("target", [b"?livez", b"livez", b"?", b"http:/x", b"."])
+async def test_a_target_that_is_no_path_is_refused(site, target):
+    raw = await site.send_raw(b"GET " + target + b" HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+    assert raw.startswith(b"HTTP/1.1 400"), raw
+    assert b"begin it with a slash" in raw

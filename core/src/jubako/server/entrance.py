@@ -72,7 +72,7 @@ class Entrance:
         for started in self._started:
             started(exchange.label)
         try:
-            problem = refusal(exchange.headers, self._hosts)
+            problem = refusal(exchange.path, exchange.headers, self._hosts)
             if problem is None:
                 await self._app(scope, receive, note_and_send)
                 if not exchange.status:

@@ -78,12 +78,14 @@ def is_open_to_all(settings: ServerSettings) -> bool:
     return not is_loopback(settings.host) and not settings.api_keys and not needs_certificate
 
 
-def refusal(headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
-    """The reason to refuse a request by its headers alone, or None.
+def refusal(path: str, headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
+    """The reason to refuse a request by its target and headers alone, or None.
 
-    A request with both a length and a transfer coding is refused: two servers could see two requests in it
-    (RFC 9112, section 6.1).
+    A target is a path, or `*`. A request with both a length and a transfer coding is refused: two servers could see two
+    requests in it (RFC 9112, section 6.1).
     """
+    if path[:1] != "/" and path != "*":
+        return problem_of_status(400, "The request's target is no path. Do: begin it with a slash.")
     if b"transfer-encoding" in headers and b"content-length" in headers:
         detail = "The request has both Content-Length and Transfer-Encoding. Do: send one of them."
         return problem_of_status(400, detail, headers=((b"connection", b"close"),))

@@ -28,12 +28,19 @@ def secret_names(value: str | Sequence[str]) -> tuple[str, ...]:
     """Read several names that are not to be shown, in errors neither.
 
     Raises:
-        InvalidArgument: see `names`.
+        InvalidArgument: see `names`; or all that is given is empty, as a variable is that nobody has filled in.
     """
     try:
-        return names(value)
+        found = names(value)
     except InvalidArgument:
         raise InvalidArgument("a setting that is secret is no list of texts.", do='write ["a", "b"] or "a,b"') from None
+    if not found and (isinstance(value, str) or value):
+        raise InvalidArgument(
+            "a setting that is secret is set, and empty.",
+            why="Without a secret the server would be open to everybody, which an empty text may not mean.",
+            do="give the secret, or leave the setting out",
+        )
+    return found
 
 
 def size(value: int | str) -> int:
