@@ -124,6 +124,15 @@ def test_a_password_that_is_no_text_is_refused_without_showing_it(tmp_path):
     assert "4711" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_api_keys_that_nobody_has_filled_in_open_no_server(text):
+    with pytest.raises(ConfigurationError, match="API_KEYS cannot be used(.|\n)*is set, and empty"):
+        load_settings(environment={"JUBAKO_SERVER__API_KEYS": text})
+    with pytest.raises(InvalidArgument, match="is set, and empty"):
+        ServerSettings(api_keys=[text.replace(",", "")])
+    assert ServerSettings(api_keys=[]).api_keys == ()
+
+
 @pytest.mark.parametrize("keys", [["geheim", 5], 5, {"geheim": 1}, [["geheim"]]])
 def test_api_keys_that_are_none_are_not_shown_either(keys):
     with pytest.raises(InvalidArgument, match="a setting that is secret is no list of texts") as caught:

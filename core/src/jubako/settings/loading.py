@@ -17,7 +17,6 @@ import attrs
 
 from jubako._documents import parse_yaml, structure
 from jubako.errors import ConfigurationError
-from jubako.settings._fields import names
 from jubako.settings.sections import Settings
 
 _PREFIX = "JUBAKO_"
@@ -122,7 +121,8 @@ def _from_text(keys: list[str], text: str, where: str) -> Any:
     if kind in (str, Path):
         return text
     if kind in (tuple[str, ...], tuple[str, ...] | None):
-        return list(names(text))
+        # The fields strip names and drop empty ones; one for secrets has to see that there was nothing else.
+        return text.split(",")
     return parse_yaml(text, where)
 
 
