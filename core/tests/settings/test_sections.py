@@ -126,7 +126,7 @@ def test_a_password_that_is_no_text_is_refused_without_showing_it(tmp_path):
 
 @pytest.mark.parametrize("text", ["", " ", ",", " , "])
 def test_api_keys_that_nobody_has_filled_in_open_no_server(text):
-    with pytest.raises(ConfigurationError, match="API_KEYS cannot be used(.|\n)*is set, and empty"):
+    with pytest.raises(ConfigurationError, match=r"API_KEYS cannot be used(.|\n)*is set, and empty"):
         load_settings(environment={"JUBAKO_SERVER__API_KEYS": text})
     with pytest.raises(InvalidArgument, match="is set, and empty"):
         ServerSettings(api_keys=[text.replace(",", "")])
