@@ -60,7 +60,7 @@ def test_what_python_cannot_read_as_json_is_refused(body):
         (b'{"a": 1, "\\u0061": 2}', "the name 'a'"),
         (b'[[{"x": {"b": ":", "b": ":"}}]]', "the name 'b'"),
         (b'{"": {}, "": {}}', "the name ''"),
-        (b'{"a":' * 1000 + b'{"b":1,"b":2}' + b"}" * 1000, "a name"),
+        (b'{"a":' * 1000 + b'{"b":1,"b":2}' + b"}" * 1000, "(a name|the name 'b')"),
     ],
 )
 def test_a_name_that_stands_twice_in_one_object_is_refused(body, named):

@@ -86,6 +86,8 @@ class Slot(ABC):
                 if not self.first.done():
                     self.child = None
                     self.first.set_exception(error)
+                    # Of several that fail at the same time only one is told of; asyncio would log the others.
+                    self.first.exception()
                     return
                 self.reason = f"{error.message} {error.why}".strip()
             else:
