@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -65,6 +67,12 @@ class Watched(Served):
                 return self.get(self.good.path)[0] == 200
             return self.post(self.good.path, self.good.body, self.good.media_type)[0] == 200
         return False
+
+    def answer_to(self, path: str, value: object) -> Any:
+        """What a route answers to a value, both of them JSON; anything but 200 is an error."""
+        status, body = self.post(path, json.dumps(value), "application/json")
+        assert status == 200, (body, self.text[-3000:])
+        return json.loads(body)
 
     def seconds_until_good(self) -> float:
         """Ask until the good request is answered, and return how long that took."""

@@ -21,19 +21,13 @@ def extra_calls_allowed(bad: int) -> float:
     return 2 * bad * math.log2(64)
 
 
-def play(served, route, what):
-    status, body = served.post(route, json.dumps(what), "application/json")
-    assert status == 200, (body, served.text[-3000:])
-    return json.loads(body)
-
-
 @BACKENDS
 @pytest.mark.row("poison-row")
 def test_a_bad_row_at_any_position_costs_the_others_nothing(serve_here, figures, backend):
     served = serve_here("steered", ASK, "--backend", backend)
     most = 0
     for position in range(64):
-        found = play(served, "/bad_rows", {"kind": "raises", "positions": [position]})
+        found = served.answer_to("/bad_rows", {"kind": "raises", "positions": [position]})
         assert found["wrong"] == []
         assert found["bad"] == ["RunnerFailed"]
         assert found["first_batch"] == 64
@@ -52,7 +46,7 @@ def test_several_bad_rows_of_every_kind_cost_the_others_nothing(serve_here, figu
     for kind in (*KINDS, "not a number", *OWN_KINDS):
         for count in (1, 2, 7, 32, 64) if length(0, 1) else (1, 7, 64):
             positions = sorted(random_.sample(range(64), count))
-            found = play(served, "/bad_rows", {"kind": kind, "positions": positions})
+            found = served.answer_to("/bad_rows", {"kind": kind, "positions": positions})
             assert found["wrong"] == [], (kind, positions)
             expected = {"refuses": {"BadInput"}}.get(kind, {"RunnerFailed", "WrongRowCount"})
             assert set(found["bad"]) <= expected, kind
@@ -88,7 +82,7 @@ def test_a_model_that_answers_with_the_wrong_rows_is_told_so(serve_here, figures
 @pytest.mark.row("batch-too-large")
 def test_a_device_without_room_is_found_out_once_and_loses_nothing(serve_here, figures, backend):
     served = serve_here("steered", ASK, "--backend", backend)
-    found = play(served, "/small_device", 5)
+    found = served.answer_to("/small_device", 5)
     assert found["lost"] == 0
     # 64, 32 and 16 do not fit; then eights, and never again more than fits.
     assert found["passes"] == [3 + 8, 8, 8, 8, 8]
@@ -103,7 +97,7 @@ def test_calls_that_do_not_fit_are_answered_as_alone(serve_here, figures, backen
     seeds, count = range(int(length(2, 20))), 300
     batches = 0
     for seed in seeds:
-        found = play(served, "/mixed", {"seed": seed, "count": count})
+        found = served.answer_to("/mixed", {"seed": seed, "count": count})
         assert found["wrong"] == []
         batches += found["batches"]
     # Some fit each other, or the test would show nothing.

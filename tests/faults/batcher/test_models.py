@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 
@@ -35,12 +34,6 @@ def serve_models(serve_here, tmp_path):
     return lambda *arguments: serve_here("models", ASK, *arguments, JUBAKO_PLUGINS="sklearn_runner")
 
 
-def play(served, route, what):
-    status, body = served.post(route, json.dumps(what), "application/json")
-    assert status == 200, (body, served.text[-3000:])
-    return json.loads(body)
-
-
 @BACKENDS
 @pytest.mark.row("poison-row")
 def test_bad_rows_cost_the_others_of_a_model_nothing(serve_models, figures, backend):
@@ -51,7 +44,7 @@ def test_bad_rows_cost_the_others_of_a_model_nothing(serve_models, figures, back
         for kind in ("infinite", "too few columns", "text"):
             for count in (1, 2, 5, 64):
                 positions = sorted(random_.sample(range(64), count))
-                found = play(served, "/bad_rows", {"model": model, "kind": kind, "positions": positions})
+                found = served.answer_to("/bad_rows", {"model": model, "kind": kind, "positions": positions})
                 assert found["wrong"] == [], (kind, positions)
                 assert set(found["bad"]) == {"BadInput"}
                 if kind == "infinite":
@@ -70,7 +63,7 @@ def test_one_caller_of_a_model_who_leaves_costs_the_others_nothing(serve_models,
     for model in ("forest", "linear"):
         answered = 0
         for phase in PHASES:
-            found = play(served, "/one_cancelled", {"model": model, "phase": phase, "victim": 31})
+            found = served.answer_to("/one_cancelled", {"model": model, "phase": phase, "victim": 31})
             is_split = phase == PHASES[4]
             assert found["victim"] == "CancelledError", phase
             assert found["answered"] == 63 - is_split, (phase, found)

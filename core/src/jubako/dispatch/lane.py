@@ -248,7 +248,9 @@ class Lane:
     def _answer(self, batch: list[_Waiting], outcome: BatchOutcome) -> None:
         by_line: dict[_LaneLine, list[Answer]] = {}
         for position, waiting in enumerate(batch):
-            waiting.line.waiting.pop(waiting.call.number, None)
+            # A call that was taken back and sent again waits under its number a second time.
+            if waiting.line.waiting.get(waiting.call.number) is waiting:
+                del waiting.line.waiting[waiting.call.number]
             answer = outcome.answers.get(position)
             if answer is not None and not waiting.is_dropped:
                 by_line.setdefault(waiting.line, []).append(answer)
