@@ -277,6 +277,16 @@ async def test_a_request_that_is_none_is_reset_and_leaves_the_others_alone(serve
     assert not caplog.records
 
 
+async def test_a_request_that_is_none_and_is_reset_at_once_leaves_the_others_alone(serve_app, connect, caplog):
+    client = await connect(await serve_app(Applet()))
+    for _ in range(20):
+        # Both arrive in one piece, most times.
+        stream_id = client.request(path=b"echo")
+        client.writer.write(frames.RstStreamFrame(stream_id, error_code=ErrorCodes.CANCEL).serialize())
+    assert await client.answer(client.request()) == (200, b"")
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("size", [1500, 40_000])
 async def test_headers_above_the_limit_end_the_connection(serve_app, connect, size):
     client = await connect(await serve_app(Applet(), ServerSettings(max_header_bytes=1000)))

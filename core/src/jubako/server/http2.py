@@ -7,6 +7,7 @@ body that has been answered, leaves a client waiting whose answer was given up, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Iterable
@@ -173,7 +174,8 @@ class Http2(H2Protocol):
     def _is_sound(self, event: h2.events.Event) -> bool:
         if isinstance(event, h2.events.RequestReceived) and not _is_request(event.headers or ()):
             # RFC 9113, section 8.1.1: what is malformed is an error of its stream.
-            self.connection.reset_stream(event.stream_id or 0, ErrorCodes.PROTOCOL_ERROR)
+            with contextlib.suppress(h2.exceptions.ProtocolError):  # the client has reset it in the same breath
+                self.connection.reset_stream(event.stream_id or 0, ErrorCodes.PROTOCOL_ERROR)
             return False
         # RFC 9113 has given up priorities; the tree of those that a client names would have no bounds.
         return not isinstance(event, h2.events.PriorityUpdated)
