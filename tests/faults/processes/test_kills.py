@@ -109,7 +109,8 @@ def test_a_row_that_kills_its_replica_loses_only_its_own_call(serving, figures, 
     assert (status, problem["type"]) == (500, "urn:jubako:problem:internal-server-error")
     assert [status for status, _ in answers] == [200] * 63
     assert [document["value"] for _, document in answers] == [2.0 * number for number in range(64) if number != 40]
-    assert served.text.count("It is started again") == 2
+    deaths = [line for line in served.lines if "It is started again" in line]
+    assert len(deaths) == 2, deaths
 
 
 def killing_workers(served, every_s, until_s, *, killed):

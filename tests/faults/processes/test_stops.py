@@ -185,7 +185,11 @@ def test_good_broken_and_slow_versions_under_load(serving, folder, length, figur
     assert load.statuses == {200: len(load.answers)}
     answers = [said(answer) for answer in load.answers]
     # Its worker and its replica are of one version, and so is everything that a process has computed.
-    assert {(each["api_version"], each["version"]) for each in answers} == {(1, 1), (2, 2), (4, 4)}
+    seen = {(each["api_version"], each["version"]) for each in answers}
+    # On a busy machine the load may be over before the slow version serves; then the next answer is of it.
+    _, after = ask(served, COMPUTE, 1)
+    assert (after["api_version"], after["version"]) == (4, 4)
+    assert {(1, 1), (2, 2)} <= seen <= {(1, 1), (2, 2), (4, 4)}
     versions = {}
     for each in answers:
         versions.setdefault((each["pid"], each["batch"]), set()).add(each["version"])
