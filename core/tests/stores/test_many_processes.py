@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jubako.contracts.store import StoreKind
+from jubako.stores.durability import sync_folders
 from jubako.stores.local import LocalStore
 from jubako.values.tag import Tag
 
@@ -27,3 +28,12 @@ def test_processes_that_save_delete_and_read_at_once_lose_and_break_nothing(tmp_
     assert {path.name for path in (tmp_path / "models").iterdir()} <= {"shared", "fleeting"}
     records = [path.name[30:] for path in (tmp_path / ".store/models/shared").iterdir()]
     assert sorted(records) == sorted(tag.version for tag in saved)
+
+
+def test_what_another_process_removes_before_it_is_on_the_disk_is_no_failure(tmp_path):
+    top = tmp_path / "models"
+    top.mkdir()
+    # The name's folder goes with its last version, which another process may just have deleted.
+    sync_folders(top / "fleeting", top)
+    with pytest.raises(FileNotFoundError):
+        sync_folders(tmp_path / "gone/fleeting", tmp_path / "gone")

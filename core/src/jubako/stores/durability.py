@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -55,12 +56,18 @@ def make_facts_folder(folder: Path) -> None:
 def sync_folders(folder: Path, top: Path) -> None:
     """Write the entries of a folder to the disk, and of every folder above it up to `top`.
 
-    All of them each time: another process may have created one just now, and not have come to syncing it.
+    All of them each time: another process may have created one just now, and not have come to syncing it. A folder
+    that another process has removed meanwhile is passed over: the folder above it holds that.
+
+    Raises:
+        OSError: one cannot be synced, or `top` is gone.
     """
     for each in (folder, *folder.parents):
-        sync_folder(each)
         if each == top:
-            return
+            break
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(each)
+    sync_folder(top)
 
 
 def sync_folder(folder: Path) -> None:
