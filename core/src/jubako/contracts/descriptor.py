@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -31,12 +31,23 @@ class Descriptor(ABC):
     `jubako.testing.DescriptorTests`.
 
     Attributes:
-        media_types: what the API takes, the main one first; `*/*` takes anything.
-        is_heavy: True if decoding is always done in the thread pool, however small the body is.
+        media_types: what requests may be and answers can be, the main one first; `*/*` takes anything.
+        is_heavy: True if decoding and encoding are always done in a thread pool, however small the body is.
+        stream_media_type: of an answer that is sent item by item, as `encode_item` writes them.
     """
 
-    media_types: ClassVar[tuple[str, ...]]
-    is_heavy: ClassVar[bool] = False
+    media_types: tuple[str, ...]
+    is_heavy: bool = False
+    stream_media_type: str = "application/x-ndjson"
+
+    @classmethod
+    def from_annotation(cls, annotation: Any) -> Descriptor:
+        """Describe a parameter or a result that is annotated with one of the `python_types` of this descriptor's offer.
+
+        Raises:
+            InvalidArgument: the annotation has details that cannot be described.
+        """
+        return cls()
 
     @abstractmethod
     def decode(self, body: bytes, content_type: str) -> Any:
@@ -57,16 +68,33 @@ class Descriptor(ABC):
 
         Args:
             value: the function's result.
-            accept: the request's Accept header, or empty.
+            accept: the request's Accept header, or empty; where it names nothing that this descriptor writes, the main
+                media type is written (RFC 9110, section 12.4.1, leaves that to the server).
 
         Raises:
             InvalidArgument: the value is not what this descriptor describes; answered as 500, for it is the service's
                 fault.
         """
 
+    def encode_item(self, value: Any) -> bytes:
+        """Lay out one item of an answer that is streamed as `stream_media_type`; by default one line of JSON.
+
+        Raises:
+            InvalidArgument: the item is not what this descriptor describes.
+        """
+        return self.encode(value).body + b"\n"
+
     @abstractmethod
     def openapi_schema(self) -> dict[str, Any]:
-        """The JSON schema of the value (OpenAPI 3.1)."""
+        """The JSON schema of the value (OpenAPI 3.1), in the main media type."""
+
+    def openapi_request_content(self) -> dict[str, Any]:
+        """Every media type that requests may have to its schema, as the `content` of an OpenAPI request body."""
+        return self.openapi_request_schema()
+
+    def openapi_responses_content(self) -> dict[str, Any]:
+        """Every media type that answers can have to its schema, as the `content` of an OpenAPI response."""
+        return self.openapi_responses_schema()
 
     def openapi_request_schema(self) -> dict[str, Any]:
         """Main media type to schema, as the `content` of an OpenAPI request body."""

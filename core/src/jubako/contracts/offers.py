@@ -153,9 +153,12 @@ class DescriptorType(Offer):
 
     Args:
         descriptor: reference to a `contracts.descriptor.Descriptor` class; its last part is the public name.
+        python_types: annotations of API functions that select it, with their subclasses, as "module:Name" of where the
+            type says it is defined; the class's `from_annotation` makes the descriptor.
     """
 
     descriptor: str = attrs.field(validator=_is_reference)
+    python_types: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_are_references)
 
 
 @attrs.frozen(kw_only=True)

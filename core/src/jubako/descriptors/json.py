@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.descriptors._json_text import dump_json, parse_json
@@ -37,7 +37,7 @@ class JSON(Descriptor):
         json_encoder: a `json.JSONEncoder` class that writes the results instead; slower, and NaN is an error.
     """
 
-    media_types: ClassVar[tuple[str, ...]] = (JSON_MEDIA_TYPE,)
+    media_types = (JSON_MEDIA_TYPE,)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import orjson
@@ -46,7 +46,7 @@ class NumpyNdarray(Descriptor):
             other array to the API as it is.
     """
 
-    media_types: ClassVar[tuple[str, ...]] = (JSON_MEDIA_TYPE,)
+    media_types = (JSON_MEDIA_TYPE,)
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.descriptors._media_types import TEXT_MEDIA_TYPE, check_text_media_type
@@ -15,7 +15,7 @@ class Text(Descriptor):
     Takes `text/…` and requests without a content type.
     """
 
-    media_types: ClassVar[tuple[str, ...]] = (TEXT_MEDIA_TYPE,)
+    media_types = (TEXT_MEDIA_TYPE,)
 
     def decode(self, body: bytes, content_type: str) -> str:
         """Return the body's text; see `Descriptor.decode`."""
