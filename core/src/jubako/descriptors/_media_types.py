@@ -1,6 +1,9 @@
-"""Content types of requests: which of them a descriptor takes, and the errors for all others."""
+"""Media types: which content types of requests a descriptor takes, and which one an Accept header asks for."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
 
 from jubako.errors import UnsupportedMediaType
 
@@ -8,6 +11,36 @@ JSON_MEDIA_TYPE = "application/json"
 TEXT_MEDIA_TYPE = "text/plain"
 # US-ASCII is a part of UTF-8.
 _UTF_8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_ANYTHING = "*/*"
+_QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+
+
+def choose_media_type(accept: str, offered: Sequence[str]) -> str:
+    """Return which of the offered media types an Accept header likes best; among equals the first.
+
+    Of the ranges that fit a media type the most exact one counts (`text/csv;q=0` before `text/*`), parameters but `q`
+    count for nothing, and what cannot be read is passed over. Where nothing fits, it is the first all the same.
+
+    Args:
+        accept: the header's value, or empty.
+        offered: media types in lower case without parameters, the main one first; at least one.
+
+    Source: RFC 9110, sections 12.4.2 and 12.5.1.
+    """
+    # Nearly every request: nothing to read.
+    if accept in ("", _ANYTHING) or accept == offered[0]:
+        return offered[0]
+    if accept in offered:
+        return accept
+    qualities = _read_accept(accept)
+    best, best_quality = offered[0], 0.0
+    for media_type in offered:
+        family = media_type.partition("/")[0]
+        ranges = (media_type, f"{family}/*", _ANYTHING)
+        quality = next((qualities[name] for name in ranges if name in qualities), 0.0)
+        if quality > best_quality:
+            best, best_quality = media_type, quality
+    return best
 
 
 def check_json_media_type(content_type: str) -> None:
@@ -37,6 +70,17 @@ def check_text_media_type(content_type: str) -> None:
     if not media_type.startswith("text/"):
         raise _refused(content_type, TEXT_MEDIA_TYPE)
     _check_charset(charset, TEXT_MEDIA_TYPE)
+
+
+def _read_accept(accept: str) -> dict[str, float]:
+    """Media range to quality; of a range that stands twice the higher one."""
+    qualities: dict[str, float] = {}
+    for element in accept.split(","):
+        media_range, *parameters = (part.strip() for part in element.lower().split(";"))
+        quality = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
+        if media_range and _QUALITY.fullmatch(quality):
+            qualities[media_range] = max(float(quality), qualities.get(media_range, 0.0))
+    return qualities
 
 
 def _split(content_type: str) -> tuple[str, str]:
