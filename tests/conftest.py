@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.harness.served import heed_hangups
+
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile("jubako", deadline=None, derandomize=True)
 # Others each time, and many more of them.
@@ -21,5 +23,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples hypothesis tries; tests take it when they are imported."""
+    """Choose how many examples hypothesis tries, which tests take when they are imported; heed SIGHUP."""
     hypothesis.settings.load_profile("jubako-full" if config.getoption("--full-length") else "jubako")
+    heed_hangups()

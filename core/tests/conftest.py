@@ -14,11 +14,16 @@ import attrs
 import hypothesis
 import pytest
 
-from tests.harness.served import Served
+from tests.harness.served import Served, heed_hangups
 
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile("jubako", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("jubako")
+
+
+def pytest_configure() -> None:
+    """Start servers that heed SIGHUP, however the tests were started (`nohup pytest`)."""
+    heed_hangups()
 
 
 @attrs.frozen

@@ -158,6 +158,12 @@ class Served:
         self.process.stderr.close()
 
 
+def heed_hangups() -> None:
+    """Make servers that are started from here heed SIGHUP, though the tests themselves were started to ignore it."""
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def _end_with_tests() -> Callable[[], None] | None:
     """What a new process has to do so that it is killed when the tests are, for then nobody would stop it."""
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
