@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from jubako.errors import InvalidManifest, ModelNotTrusted
 from jubako.testing.serializer_tests import pickles_that_create, planted_files
 from jubako_sklearn_runner.skops_serializer import SkopsSerializer
-from tests.faults.trust.fuzz_targets import JSON_TOKENS, Target, altered
+from tests.faults.trust.fuzz_target import JSON_TOKENS, Target, altered
 
 
 def _skops_seeds(folder: Path) -> list[bytes]:

@@ -24,7 +24,8 @@ from types import FrameType
 
 import attrs
 
-from tests.faults.trust.fuzz_targets import Target, find_target
+from tests.faults.trust.fuzz_target import Target
+from tests.faults.trust.fuzz_targets import find_target
 
 SLOWEST_S = 5.0
 MIB = 1024 * 1024

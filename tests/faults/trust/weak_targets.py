@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.faults.trust import fuzzing
-from tests.faults.trust.fuzz_targets import JSON_TOKENS, TARGETS, Target
+from tests.faults.trust.fuzz_target import JSON_TOKENS, Target
+from tests.faults.trust.fuzz_targets import TARGETS
 
 
 def _unsafe(data: bytes, folder: Path) -> None:
