@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jubako.contracts.descriptor import Descriptor
-from jubako.descriptors._media_types import choose_media_type
+from jubako.descriptors._media_types import choose_media_type, find_media_type
+from jubako.errors import UnsupportedMediaType
 
 _FRAMES = ("application/json", "text/csv", "application/vnd.apache.parquet")
 
@@ -56,3 +57,23 @@ def test_whatever_the_header_says_an_offered_one_is_chosen(accept):
 
 def test_descriptors_give_one_argument_unless_they_say_otherwise():
     assert Descriptor.passes_keywords is False
+
+
+@pytest.mark.parametrize(
+    ("content_type", "found"),
+    [
+        ("", "application/json"),
+        ("text/csv", "text/csv"),
+        ("TEXT/CSV; charset=UTF-8", "text/csv"),
+        ("application/vnd.api+json", "application/json"),
+        ("application/vnd.apache.parquet; charset=latin-1", "application/vnd.apache.parquet"),
+    ],
+)
+def test_the_media_type_of_a_request_is_found(content_type, found):
+    assert find_media_type(content_type, _FRAMES) == found
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "nonsense", ";", "image/a+json", "text/csv; charset=latin-1"])
+def test_a_media_type_that_is_not_taken_is_refused(content_type):
+    with pytest.raises(UnsupportedMediaType, match="Content-Type: "):
+        find_media_type(content_type, _FRAMES)

@@ -72,6 +72,30 @@ def check_text_media_type(content_type: str) -> None:
     _check_charset(charset, TEXT_MEDIA_TYPE)
 
 
+def find_media_type(content_type: str, taken: Sequence[str]) -> str:
+    """Return which of the media types that an API takes a request has; the first of them if it has no content type.
+
+    `application/…+json` is JSON like any other. What is text must be in UTF-8.
+
+    Args:
+        content_type: the header's value, or empty.
+        taken: media types in lower case without parameters, the main one first; at least one.
+
+    Raises:
+        UnsupportedMediaType: it is none of them.
+    """
+    if not content_type or content_type in taken:
+        return content_type or taken[0]
+    media_type, charset = _split(content_type)
+    if JSON_MEDIA_TYPE in taken and media_type.startswith("application/") and media_type.endswith("+json"):
+        media_type = JSON_MEDIA_TYPE
+    if media_type not in taken:
+        raise _refused(content_type, taken[0], *taken[1:])
+    if media_type == JSON_MEDIA_TYPE or media_type.startswith("text/"):
+        _check_charset(charset, media_type)
+    return media_type
+
+
 def _read_accept(accept: str) -> dict[str, float]:
     """Media range to quality; of a range that stands twice the higher one."""
     qualities: dict[str, float] = {}
@@ -103,9 +127,9 @@ def _check_charset(charset: str, media_type: str) -> None:
         )
 
 
-def _refused(content_type: str, media_type: str) -> UnsupportedMediaType:
+def _refused(content_type: str, media_type: str, *others: str) -> UnsupportedMediaType:
     return UnsupportedMediaType(
         f"content type {content_type[:80]!r} is not taken by this API.",
-        expected=media_type,
+        expected=" or ".join((media_type, *others)),
         do=f"send the header 'Content-Type: {media_type}' (curl: -H 'Content-Type: {media_type}')",
     )
