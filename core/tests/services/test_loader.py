@@ -112,7 +112,7 @@ def test_the_module_can_be_imported_by_what_it_imports(project, write_service):
     ("source", "words"),
     [
         ("", "defines none at its top level"),
-        ("import jubako\na = jubako.Service('a')\nb = jubako.Service('b')\n", "'service:a', 'service:b'"),
+        ("import jubako\na = jubako.Service('a')\nb = jubako.Service('b')\n", "write 'service:a' or 'service:b'"),
         ("1 / 0\n", "ZeroDivisionError"),
         ("def\n", "SyntaxError"),
         ("import sys\nsys.exit(3)\n", "SystemExit"),
@@ -135,17 +135,61 @@ def test_one_service_under_two_names_is_one(project, write_service):
 
 def test_an_attribute_that_is_missing_or_no_service_is_explained(project, write_service):
     write_service(project / "service.py", before="number = 3\n# nothing\n")
-    with pytest.raises(ImportServiceError, match=r"has no 'nothing'[\s\S]*svc"):
+    with pytest.raises(ImportServiceError, match=r"has no 'nothing'[\s\S]*write 'service:svc'"):
         load("service:nothing")
-    with pytest.raises(ImportServiceError, match="'number' is a int"):
+    with pytest.raises(ImportServiceError, match=r"'number' is of type int[\s\S]*write 'service:svc'"):
         load("service:number")
+
+
+def test_a_near_name_is_suggested_where_the_path_ends(project):
+    (project / "service.py").write_text(
+        "import jubako\nclass holder:\n    first = jubako.Service('a')\n# holdr, frist\n"
+    )
+    with pytest.raises(ImportServiceError, match=r"has no 'holdr'[\s\S]*write 'service:holder'"):
+        load("service:holdr.first")
+    with pytest.raises(ImportServiceError, match=r"has no 'holder.frist'[\s\S]*write 'service:holder.first'"):
+        load("service:holder.frist")
+    with pytest.raises(ImportServiceError, match=r"'holder' is the class holder[\s\S]*define one"):
+        load("service:holder")
+
+
+def test_an_error_of_the_source_shows_the_users_lines_and_no_others(project, untouched):
+    (project / "service.py").write_text("import helper\n")
+    (project / "helper.py").write_text("def fail():\n    return 1 / 0\n\nfail()\n")
+    with pytest.raises(ImportServiceError) as caught:
+        load("service")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert str(caught.value) == (
+        f"{project}/service.py cannot be imported.\n"
+        "It raises ZeroDivisionError: division by zero\n"
+        f'  File "{project}/service.py", line 1, in <module>\n    import helper\n'
+        f'  File "{project}/helper.py", line 4, in <module>\n    fail()\n'
+        f'  File "{project}/helper.py", line 2, in fail\n    return 1 / 0\n'
+        "Do: correct the file"
+    )
+
+
+def test_a_syntax_error_shows_its_own_line(project):
+    (project / "service.py").write_text("import helper\n")
+    (project / "helper.py").write_text("a = (\n")
+    with pytest.raises(ImportServiceError) as caught:
+        load("service")
+    assert f'File "{project}/helper.py", line 1\n' in str(caught.value)
+
+
+def test_a_package_that_the_source_misses_is_told_from_a_module_that_is_not_there(project):
+    (project / "service.py").write_text("import jubako_no_such_package.inner\n")
+    with pytest.raises(ImportServiceError, match="install the package of 'jubako_no_such_package'"):
+        load("service")
+    with pytest.raises(ImportServiceError, match="there is no module 'servicee'"):
+        load("servicee")
 
 
 def test_an_error_of_jubako_in_the_source_keeps_its_class_and_names_the_file(project, untouched):
     (project / "service.py").write_text("from jubako.errors import BadInput\nraise BadInput('no')\n")
     with pytest.raises(BadInput) as caught:
         load("service")
-    assert "service.py" in caught.value.__notes__[0]
+    assert caught.value.__notes__ == [f"(while importing {project}/service.py, line 2)"]
 
 
 def test_a_tag_never_runs_a_module_of_that_name(project, write_service, tmp_path):
@@ -162,13 +206,44 @@ def test_a_tag_never_runs_a_module_of_that_name(project, write_service, tmp_path
 def test_a_service_of_a_bento_knows_where_it_is_from(project, write_service, tmp_path, untouched):
     write_service(tmp_path / "built" / "inside.py", title="toy")
     bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built", description="# Toy", version="v1")
-    by_tag, by_folder = load("toy:latest"), load(bento.path)
-    for service in (by_tag, by_folder):
+    for service in (load("toy:latest"), load(bento.path), load(bento), load(bento.tag), load(str(bento.path))):
         assert (str(service.tag), service.version, service.bento.tag) == ("toy:v1", "v1", bento.tag)
         assert service.doc == "# Toy"
         assert service.openapi_doc()["info"]["version"] == "v1"
         assert answer(service, 3) == 3
     assert not list(bento.path.rglob("__pycache__"))
+
+
+def test_a_path_is_never_taken_for_a_tag_or_a_module(project, write_service, tmp_path):
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built")
+    write_service(project / "toy" / "__init__.py", title="package")
+    assert load(Path("toy")).name == "package"
+    assert load(project / "toy").name == "package"
+    with pytest.raises(ImportServiceError, match="does not exist"):
+        load(Path("inside"))
+
+
+def test_a_bento_of_a_later_release_is_loaded_with_a_warning(project, write_service, tmp_path, caplog):
+    write_service(tmp_path / "built" / "inside.py", title="toy")
+    bento = jubako.bentos.build("inside:svc", build_ctx=tmp_path / "built", version="v1")
+    copy = shutil.copytree(bento.path, project / "copy")
+    (copy / "bento.yaml").chmod(0o600)
+    for version, warnings in (("1000.2.dev3", 1), ("0.0.9", 0), (jubako.__version__, 0)):
+        text = (bento.path / "bento.yaml").read_text()
+        (copy / "bento.yaml").write_text(
+            text.replace(f"jubako_version: {jubako.__version__}", f"jubako_version: {version}")
+        )
+        caplog.clear()
+        assert load(copy).version == "v1"
+        assert len(caplog.messages) == warnings
+
+
+def test_the_program_is_as_it_was_after_an_error_too(project, write_service, untouched):
+    write_service(project / "inner" / "service.py", before="import helper\n1 / 0\n")
+    (project / "inner" / "helper.py").write_text("")
+    with pytest.raises(ImportServiceError):
+        load("service:svc", project / "inner", change_global_cwd=True)
 
 
 def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace):

@@ -76,6 +76,20 @@ def test_an_absolute_path_inside_the_working_directory_is_the_same_file(resolve,
     assert resolve(f"{project}/service.py:svc") == resolve("service:svc")
 
 
+def test_a_path_in_the_home_folder_is_found(resolve, project, write_service, monkeypatch):
+    monkeypatch.setenv("HOME", str(project))
+    write_service(project / "service.py")
+    assert resolve("~/service.py:svc") == resolve("service:svc")
+
+
+def test_a_path_starts_from_the_working_directory_and_not_from_the_processs(workspace, project, write_service):
+    write_service(project / "inner" / "service.py")
+    target = resolve_target("service.py:svc", workspace=workspace, working_dir=project / "inner")
+    assert target.module.file == project / "inner" / "service.py"
+    with pytest.raises(ImportServiceError, match="does not exist"):
+        resolve_target("service.py:svc", workspace=workspace, working_dir=project)
+
+
 def test_a_tag_that_is_also_a_module_is_refused_with_both_spellings(resolve, bento, project, write_service):
     write_service(project / "toy.py")
     with pytest.raises(ImportServiceError, match="more than one Service") as caught:
@@ -124,24 +138,40 @@ def test_what_names_nothing_is_answered_with_everything_that_was_tried(resolve, 
     with pytest.raises(ImportServiceError) as caught:
         resolve("nothing:here")
     message = str(caught.value)
-    for part in ("bento.yaml", "tag 'nothing:here'", "no module 'nothing' in", "installed packages", "Do:"):
+    for part in ("a folder: ", "tag 'nothing:here'", "no module 'nothing' in", "installed packages", "Do:"):
         assert part in message
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names no Service"),
+        ("", "It is empty."),
+        (" \t", "It is empty."),
+        (" service", "write 'service'"),
+        (":svc", "put the module or file there: 'service.py:svc'"),
+        (":", "Nothing stands before its colon."),
+        ("service.py:", "put the Service's name there, or write 'service.py'"),
+        ("service.py:svc()", "write for example 'service.py:svc'"),
+        ("./service.py:2nd", "'2nd' is no name of a variable."),
+        ("s3://bucket/bentos/toy", "It is a URL"),
+        ("https://example.org/toy.bento", "It is a URL"),
+        ("./toy.bento", "unpack it"),
+        ("toy.bento", "unpack it"),
+        (".", "has neither bento.yaml nor __init__.py"),
+        ("..", "has neither bento.yaml nor __init__.py"),
+        ("./project", "write 'project/service.py'"),
+        ("project", "has no bento.yaml"),
+        ("service:svcc", "Did you mean 'svc'?"),
         ("missing.py:svc", "does not exist"),
         ("./service:svc", "write './service.py'"),
         ("./data.txt", "is no Python file"),
         ("../outside.py:svc", "outside of the working directory"),
-        ("/etc", "is no Python file"),
+        ("/etc", "has neither bento.yaml nor __init__.py"),
         ("folder", "no module 'folder'"),
         ("a b", "not written as one"),
         ("x" * 5000, "names no Service"),
-        ("nul\0", "names no Service"),
-        ("/", "is no Python file"),
+        ("nul\0", "null character"),
+        ("/", "has neither bento.yaml nor __init__.py"),
         ("x/" * 3000, "File name too long"),
         ("~nobody-has-this-name/service.py", "home directory"),
         ("service:nothing", "does not mention 'nothing'"),
@@ -151,6 +181,8 @@ def test_each_mistake_is_named(resolve, project, write_service, text, words):
     write_service(project / "service.py")
     (project / "data.txt").write_text("")
     (project / "folder").mkdir()
+    (project / "toy.bento").write_bytes(b"")
+    write_service(project / "project" / "service.py")
     (project.parent / "outside.py").write_text("svc = 1")
     with pytest.raises(ImportServiceError) as caught:
         resolve(text)

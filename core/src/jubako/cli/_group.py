@@ -71,7 +71,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except JubakoError as error:
-            raise _Failure(str(error)) from error
+            # Notes are where people read on, such as which file was being imported.
+            raise _Failure("\n".join([str(error), *getattr(error, "__notes__", ())])) from error
 
 
 class _Failure(click.ClickException):

@@ -1,4 +1,4 @@
-"""Running the module that defines a Service, and picking the Service out of it.
+"""Running the module that defines a Service.
 
 `import_for_good` is for a process that serves one Service. `import_isolated` is for any other program: it leaves
 `sys.path`, the working directory and `sys.modules` as they were.
@@ -13,13 +13,15 @@ import importlib.util
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 from jubako.errors import ImportServiceError, JubakoError
 from jubako.services.isolation import isolated
-from jubako.services.service import Service
 from jubako.services.source import SourceModule
+from jubako.services.tracebacks import line_below, traceback_below
 
 
 def enter_for_good(module: SourceModule, *, writes_bytecode: bool = True) -> None:
@@ -93,30 +95,6 @@ def import_isolated(module: SourceModule, *, changes_cwd: bool = False, writes_b
     return executed
 
 
-def pick_service(module: ModuleType, attribute: str, import_string: str) -> Service:
-    """Return the Service that a dotted attribute names, or the only one that the module has.
-
-    Raises:
-        ImportServiceError: there is no such attribute, it is no Service, or there are none or several to choose from.
-    """
-    if attribute:
-        return _service_at(module, attribute, import_string)
-    found = {id(value): name for name, value in vars(module).items() if isinstance(value, Service)}
-    names = sorted(found.values())
-    if len(names) == 1:
-        service: Service = vars(module)[names[0]]
-        return service
-    raise ImportServiceError(
-        f"{import_string!r} names {len(names) or 'no'} Services." if names else f"{import_string!r} has no Service.",
-        why=f"{module.__file__} has {', '.join(names)}."
-        if names
-        else f"{module.__file__} defines none at its top level.",
-        do=f"write one of {', '.join(repr(f'{import_string}:{name}') for name in names)}"
-        if names
-        else "define one, svc = jubako.Service(…), or name it: 'module:attribute'",
-    )
-
-
 def _execute(module: SourceModule, name: str, also: str = "") -> ModuleType:
     """Run a file as the module `name`; those that import `also` meanwhile get the same module."""
     spec = importlib.util.spec_from_file_location(name, module.file)
@@ -136,36 +114,21 @@ def _execute(module: SourceModule, name: str, also: str = "") -> ModuleType:
 
 @contextlib.contextmanager
 def _explaining(module: SourceModule) -> Iterator[None]:
-    """Name the module in whatever its code raises."""
+    """Name the module in whatever its code raises, and the line."""
+    folders = [Path(folder) for folder in module.search_path]
     try:
         yield
     except JubakoError as error:
-        error.add_note(f"(while importing {module.file})")
+        error.add_note(f"(while importing {line_below(error, folders) or module.file})")
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            fix = f"install the package of {error.name.partition('.')[0]!r}, or correct the import"
+        else:
+            fix = "correct the file"
+        raised = traceback.format_exception_only(error)[-1].strip()
         raise ImportServiceError(
             f"{module.file} cannot be imported.",
-            why=f"It raises {type(error).__name__}: {error}",
-            do="correct the file; the traceback above names the line",
+            why="\n".join(part for part in (f"It raises {raised}", traceback_below(error, folders)) if part),
+            do=fix,
         ) from error
-
-
-def _service_at(module: ModuleType, attribute: str, import_string: str) -> Service:
-    found: object = module
-    for name in attribute.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            services = sorted(name for name, value in vars(module).items() if isinstance(value, Service))
-            raise ImportServiceError(
-                f"{import_string!r} names no Service.",
-                why=f"{module.__file__} has no {attribute!r}.",
-                do=f"name one of its Services: {', '.join(services)}" if services else "define it there",
-            ) from error
-    if not isinstance(found, Service):
-        raise ImportServiceError(
-            f"{import_string!r} names no Service.",
-            why=f"{attribute!r} is a {type(found).__name__}.",
-            do="name a jubako.Service",
-        )
-    return found

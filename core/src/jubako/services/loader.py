@@ -9,6 +9,7 @@ import attrs
 
 from jubako.contracts.store import Store
 from jubako.errors import InvalidArgument
+from jubako.services.bento import Bento
 from jubako.services.service import Service
 from jubako.services.targets import import_isolated_target, resolve_target
 from jubako.values.tag import Tag
@@ -16,7 +17,7 @@ from jubako.workspace import current_workspace, using_workspace
 
 
 def load(
-    bento_identifier: Tag | str | os.PathLike[str],
+    bento_identifier: Bento | Tag | str | os.PathLike[str],
     working_dir: str | os.PathLike[str] | None = None,
     change_global_cwd: bool = False,
     *,
@@ -26,7 +27,8 @@ def load(
     """Load a Service, and leave the program's working directory, `sys.path` and modules as they were.
 
     Every call runs the source anew. Modules that the Service imports from its own folder belong to it alone; imports
-    that it puts off into functions must come from installed packages, for the folder is not searched later.
+    that it puts off into functions must come from installed packages, for the folder is not searched later. Loads in
+    several threads wait for each other.
 
     Example::
 
@@ -38,8 +40,10 @@ def load(
 
     Args:
         bento_identifier: a Bento's folder, a source path, a Bento's tag, or an import string; looked for in this order.
+            A `Tag` is never taken for a module, a `Path` never for a tag or a module, a `Bento` for neither.
         working_dir: what paths and modules start from; the process's working directory if None.
-        change_global_cwd: True changes the process's working directory while the source runs.
+        change_global_cwd: True makes `working_dir` the process's working directory while the source runs. Unlike
+            BentoML's, it is the old one again when this returns.
         _bento_store: where tags are looked for; the current workspace's store if None.
         _model_store: where a Service that is no Bento finds its models; the current workspace's store if None.
 
@@ -47,12 +51,9 @@ def load(
         InvalidArgument: the identifier is no text.
         ImportServiceError: it names no Service, or more than one; or the source cannot be imported.
         InvalidManifest: the Bento cannot be read.
+        ModelDigestMismatch: a file of the Bento is not what was built.
     """
-    if not isinstance(bento_identifier, Tag | str | os.PathLike):
-        raise InvalidArgument(
-            f"{bento_identifier!r} names no Service.", do="give a Bento's tag or folder, or an import string, as text"
-        )
-    text = f"bento:{bento_identifier}" if isinstance(bento_identifier, Tag) else os.fspath(bento_identifier)
+    text = _as_text(bento_identifier)
     workspace = current_workspace()
     workspace = attrs.evolve(
         workspace,
@@ -63,3 +64,20 @@ def load(
     target = resolve_target(text, workspace=workspace, working_dir=folder)
     with using_workspace(target.workspace(workspace)):
         return import_isolated_target(target, changes_cwd=change_global_cwd)
+
+
+def _as_text(identifier: object) -> str:
+    match identifier:
+        case str():
+            return identifier
+        case Tag():
+            return f"bento:{identifier}"
+        case Bento():
+            return str(identifier.path.absolute())
+        case os.PathLike():
+            path = os.fsdecode(identifier)
+            # What has a slash is never taken for anything else.
+            return path if path.startswith("~") or Path(path).is_absolute() else f"./{path}"
+    raise InvalidArgument(
+        f"{identifier!r} names no Service.", do="give a Bento's tag or folder, or an import string, as text"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import re
@@ -59,6 +60,13 @@ class SourceModule:
             return True
         return re.search(rf"\b{re.escape(word)}\b|import \*", self.file.read_text("utf-8", "replace")) is not None
 
+    def words_near(self, word: str) -> str:
+        """The name in the module's text that is nearest to another one; empty if none is."""
+        if self.file.suffix != ".py":
+            return ""
+        words = set(re.findall(r"[^\W\d]\w*", self.file.read_text("utf-8", "replace")))
+        return next(iter(difflib.get_close_matches(word, words, n=1)), "")
+
 
 def find_source_file(path: str, working_dir: Path) -> SourceModule:
     """Find a source file, or a package's folder, inside the working directory.
@@ -85,12 +93,8 @@ def _source_file(path: str, file: Path, working_dir: Path) -> SourceModule:
     if (file / "__init__.py").is_file():
         file = file / "__init__.py"
     if not file.is_file() or file.suffix != ".py":
-        near = Path(f"{file}.py")
-        fix = (
-            f"write {path + '.py'!r}" if near.is_file() else "give the path of a .py file, or a folder with bento.yaml"
-        )
-        what = "is no Python file" if file.exists() else "does not exist"
-        raise ImportServiceError(f"{path!r} names no Service.", why=f"{file} {what}.", do=fix)
+        why, do = _why_no_source(path, file)
+        raise ImportServiceError(f"{path!r} names no Service.", why=why, do=do)
     if not file.is_relative_to(working_dir):
         raise ImportServiceError(
             f"{path!r} is outside of the working directory.",
@@ -103,6 +107,24 @@ def _source_file(path: str, file: Path, working_dir: Path) -> SourceModule:
     relative = file.relative_to(root)
     named = relative.parent if relative.name == "__init__.py" and relative.parent.parts else relative.with_suffix("")
     return SourceModule(".".join(named.parts), file, working_dir, root)
+
+
+def _why_no_source(path: str, file: Path) -> tuple[str, str]:
+    """Why a path is that of no Python file, and what to write instead."""
+    # A colon was left in the path if what stands behind it is no name.
+    before, colon, behind = path.rpartition(":")
+    if file.is_dir():
+        why = f"{file} is a folder, and has neither bento.yaml nor __init__.py."
+        has_usual = (file / "service.py").is_file()
+        do = f"write {str(Path(path, 'service.py'))!r}" if has_usual else "give the path of a .py file in it"
+    elif colon and before.endswith(".py"):
+        why, do = f"{behind!r} is no name of a variable.", f"write for example '{before}:svc'"
+    elif Path(f"{file}.py").is_file():
+        why, do = f"{file} does not exist.", f"write {f'{path}.py'!r}"
+    else:
+        why = f"{file} {'is no Python file' if file.exists() else 'does not exist'}."
+        do = "give the path of a .py file, or a folder with bento.yaml"
+    return why, do
 
 
 def find_module(name: str, working_dir: Path, paths: list[str] | None = None) -> SourceModule | None:

@@ -7,19 +7,20 @@ spellings.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import ImportServiceError, InvalidArgument, NotFound, OfferNotFound
+from jubako.errors import ImportServiceError, InvalidArgument, NotFound
 from jubako.services.bento import Bento
-from jubako.services.importing import enter_for_good, import_for_good, import_isolated, pick_service
+from jubako.services.fitting import naming_plugins, warn_of_newer
+from jubako.services.importing import enter_for_good, import_for_good, import_isolated
+from jubako.services.picking import pick_service
 from jubako.services.service import Service
 from jubako.services.source import SourceModule, find_module, find_source_file
+from jubako.services.spelling import refuse_elsewhere, refuse_misspelled
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, current_workspace, open_store
 
@@ -91,12 +92,14 @@ def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Tar
         ModelDigestMismatch: its `bento.yaml` is not the one that was stored.
     """
     base = _checked_folder(working_dir)
-    if not text or "\0" in text:
-        raise ImportServiceError(f"{text!r} names no Service.", do="give for example 'service.py:svc' or a Bento's tag")
+    refuse_misspelled(text)
     folder = _existing_folder(text, base)
     if folder is not None and (folder / StoreKind.BENTOS.manifest_name).is_file():
         return _bento_target(Bento.from_folder(folder))
-    return _path_target(text, base) or _tag_or_module(text, workspace, base)
+    if folder is None:
+        refuse_elsewhere(text, base)
+    tried = [f"a folder: {folder} has no bento.yaml." if folder else "a folder: there is none of that name."]
+    return _path_target(text, base) or _tag_or_module(text, workspace, base, tried)
 
 
 def resolve_source(text: str, *, working_dir: Path) -> Target:
@@ -106,6 +109,7 @@ def resolve_source(text: str, *, working_dir: Path) -> Target:
         ImportServiceError: there is none.
     """
     base = _checked_folder(working_dir)
+    refuse_misspelled(text)
     tried: list[str] = []
     found = _path_target(text, base) or _module_target(text, [str(base)], base, tried)
     if found is None:
@@ -137,7 +141,7 @@ def import_target(target: Target) -> Service:
         JubakoError: one that the module itself raised, with a note that names the module.
     """
     _verify(target.bento)
-    with _naming_plugins(target.bento):
+    with naming_plugins(target.bento):
         module = import_for_good(target.module, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
 
@@ -153,7 +157,7 @@ def import_isolated_target(target: Target, *, changes_cwd: bool = False) -> Serv
         JubakoError: one that the module itself raised, with a note that names the module.
     """
     _verify(target.bento)
-    with _naming_plugins(target.bento):
+    with naming_plugins(target.bento):
         module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
     return target.finish(pick_service(module, target.attribute, target.import_string))
 
@@ -162,28 +166,6 @@ def _verify(bento: Bento | None) -> None:
     # Models are checked when they are loaded.
     if bento is not None:
         bento.verify_sources()
-
-
-@contextlib.contextmanager
-def _naming_plugins(bento: Bento | None) -> Iterator[None]:
-    """Where a Bento's import misses a runner type, name the distributions that offered those it was built with."""
-    try:
-        yield
-    except OfferNotFound as error:
-        composition = current_workspace().composition
-        missing = {
-            runner.plugin: runner.runner_type
-            for runner in (bento.info.runners if bento else ())
-            if runner.plugin and not composition.has_distribution(runner.plugin)
-        }
-        if bento is None or not missing:
-            raise
-        needed = ", ".join(f"{kind!r} of {plugin}" for plugin, kind in missing.items())
-        raise OfferNotFound(
-            f"Bento {bento.tag} cannot be imported: {error.message}",
-            why=f"It was built with the runner type {needed}, which is not installed.",
-            do=f"pip install {' '.join(missing)}",
-        ) from error
 
 
 def _checked_folder(working_dir: Path) -> Path:
@@ -203,6 +185,7 @@ def _existing_folder(text: str, base: Path) -> Path | None:
 
 
 def _bento_target(bento: Bento) -> Target:
+    warn_of_newer(bento)
     try:
         return attrs.evolve(resolve_source(bento.info.service, working_dir=bento.source_path), bento=bento)
     except ImportServiceError as error:
@@ -216,13 +199,16 @@ def _bento_target(bento: Bento) -> Target:
 def _path_target(text: str, base: Path) -> Target | None:
     """The source file of a text that is written as a path; None for any other."""
     match = _PATH.fullmatch(text)
-    if not match or not ("/" in match["path"] or "\\" in match["path"] or match["path"].endswith(".py")):
+    if match is None or not _is_path(match["path"]):
         return None
     return Target(find_source_file(match["path"], base), match["attribute"] or "")
 
 
-def _tag_or_module(text: str, workspace: Workspace, base: Path) -> Target:
-    tried = ["a folder with bento.yaml: there is none of that name."]
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text or text in (".", "..", "~") or text.endswith(".py") or ".py:" in text
+
+
+def _tag_or_module(text: str, workspace: Workspace, base: Path, tried: list[str]) -> Target:
     spellings = [text, text.removeprefix(_BENTO_PREFIX)] if text.startswith(_BENTO_PREFIX) else [text]
     tags = [tag for tag in (_stored_tag(spelling, workspace, tried) for spelling in spellings) if tag is not None]
     local = _module_target(text, [str(base)], base, tried)
@@ -269,7 +255,9 @@ def _module_target(text: str, paths: list[str] | None, base: Path, tried: list[s
         return None
     attribute = match["attribute"] or ""
     if attribute and not module.mentions(attribute.partition(".")[0]):
-        tried.append(f"an import string: {module.file} does not mention {attribute!r}.")
+        near = module.words_near(attribute.partition(".")[0])
+        hint = f" Did you mean {near!r}?" if near else ""
+        tried.append(f"an import string: {module.file} does not mention {attribute!r}.{hint}")
         return None
     return Target(module, attribute)
 
