@@ -150,15 +150,26 @@ def jubako_register_backends() -> Iterable[BackendType]:
     )
 
 
-def closed_kinds() -> Iterable[Offer]:
-    """Offers of the kinds whose hook is not open to other plugins yet."""
+@hookimpl
+def jubako_register_descriptors() -> Iterable[DescriptorType]:
+    """Offer everything in `jubako.io`; annotations that no offer names are JSON."""
     yield DescriptorType(
         name="numpy_ndarray",
-        summary="Numpy arrays as JSON lists.",
+        summary="Numpy arrays.",
         descriptor="jubako.descriptors.numpy_ndarray:NumpyNdarray",
+        python_types=("numpy:ndarray",),
     )
     yield DescriptorType(name="json", summary="Any JSON value.", descriptor="jubako.descriptors.json:JSON")
-    yield DescriptorType(name="text", summary="Text in UTF-8.", descriptor="jubako.descriptors.text:Text")
+    yield DescriptorType(
+        name="text",
+        summary="Text in UTF-8.",
+        descriptor="jubako.descriptors.text:Text",
+        python_types=("builtins:str",),
+    )
+
+
+def closed_kinds() -> Iterable[Offer]:
+    """Offers of the kinds whose hook is not open to other plugins yet."""
     yield BatchPolicyType(
         name="adaptive",
         summary="Never delays a lone caller; under load holds only for callers that are about to come back.",

@@ -78,6 +78,13 @@ class Descriptor(ABC):
                 fault.
         """
 
+    def release(self, value: Any) -> None:  # noqa: B027  # most hold nothing
+        """Let go of what `decode` made and that must not outlive the request, such as a temporary file; called once.
+
+        By default nothing is held. Called when the request has been answered or has failed, in a thread if the
+        descriptor is heavy; never for a value that `decode` did not return.
+        """
+
     def encode_item(self, value: Any) -> bytes:
         """Lay out one item of an answer that is streamed as `stream_media_type`; by default one line of JSON.
 

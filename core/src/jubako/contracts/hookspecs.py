@@ -10,7 +10,15 @@ from collections.abc import Iterable
 
 import pluggy
 
-from jubako.contracts.offers import BackendType, BuildStepType, PayloadType, RunnerType, SerializerType, StoreType
+from jubako.contracts.offers import (
+    BackendType,
+    BuildStepType,
+    DescriptorType,
+    PayloadType,
+    RunnerType,
+    SerializerType,
+    StoreType,
+)
 
 PROJECT = "jubako"
 ENTRY_POINT_GROUP = "jubako.v1"
@@ -180,4 +188,33 @@ def jubako_register_backends() -> Iterable[BackendType]:  # type: ignore[empty-b
             )
 
     Checked by `jubako.testing.BackendTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_descriptors() -> Iterable[DescriptorType]:  # type: ignore[empty-body]
+    """Offer a kind of HTTP body, what Python value it is, and the annotations that stand for it.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing. The class is found as
+    `jubako.io.<Name>`; an annotation that two plugins claim selects the first by the plugin's name, and never
+    another one than the core's where the core has one.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import DescriptorType
+
+
+        @jubako.hookimpl
+        def jubako_register_descriptors():
+            yield DescriptorType(
+                name="polars_dataframe",
+                summary="Polars frames as Arrow and JSON.",
+                requires=("polars",),
+                descriptor="jubako_polars.descriptor:PolarsDataFrame",
+                python_types=("polars.dataframe.frame:DataFrame",),
+            )
+
+    Checked by `jubako.testing.DescriptorTests`. Since 0.1.
     """

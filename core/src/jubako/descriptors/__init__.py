@@ -1,10 +1,32 @@
-"""What goes in and out of an API: HTTP bodies ⇄ Python values, with their schemas. Public as `jubako.io`."""
+"""What goes in and out of an API: HTTP bodies ⇄ Python values, with their schemas. Public as `jubako.io`.
+
+Each descriptor is imported when it is first named: who uses one of them pays for no other.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from jubako._references import load_reference
 from jubako.contracts.descriptor import Descriptor, EncodedBody
-from jubako.descriptors.json import JSON
-from jubako.descriptors.numpy_ndarray import NumpyNdarray
-from jubako.descriptors.text import Text
+
+if TYPE_CHECKING:
+    from jubako.descriptors.json import JSON
+    from jubako.descriptors.numpy_ndarray import NumpyNdarray
+    from jubako.descriptors.text import Text
 
 __all__ = ["JSON", "Descriptor", "EncodedBody", "NumpyNdarray", "Text"]
+
+_REFERENCES = {
+    "JSON": "jubako.descriptors.json:JSON",
+    "NumpyNdarray": "jubako.descriptors.numpy_ndarray:NumpyNdarray",
+    "Text": "jubako.descriptors.text:Text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _REFERENCES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kept, so that this function is asked once a name.
+    found = globals()[name] = load_reference(_REFERENCES[name])
+    return found

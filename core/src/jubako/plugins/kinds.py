@@ -41,6 +41,7 @@ HOOKS: Mapping[str, type[Offer]] = MappingProxyType(
         "jubako_register_payload_types": PayloadType,
         "jubako_register_build_steps": BuildStepType,
         "jubako_register_backends": BackendType,
+        "jubako_register_descriptors": DescriptorType,
     }
 )
 
