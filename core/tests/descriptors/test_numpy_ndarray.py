@@ -269,7 +269,7 @@ def test_the_schema_of_an_answer_knows_null_and_single_values():
         (NumpyNdarray("int8", enforce_dtype=True), {"type": ["array", "integer"], "minimum": -128, "maximum": 127}),
         (NumpyNdarray("float64", shape=(2,)), {"type": "array", "items": {"type": ["number", "null"]}}),
     ):
-        assert descriptor.openapi_responses_schema() == {JSON: {"schema": expected}}
+        assert descriptor.openapi_responses_content()[JSON] == {"schema": expected}
 
 
 @pytest.mark.parametrize("content_type", ["", JSON, "application/json; charset=utf-8", "application/vnd.api+json"])

@@ -1,9 +1,9 @@
-"""`NumpyNdarray`: arrays as JSON lists."""
+"""`NumpyNdarray`: arrays as JSON lists, as npy, and as raw bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import orjson
@@ -20,21 +20,30 @@ from jubako.descriptors._arrays import (
     reshape_softly,
 )
 from jubako.descriptors._json_text import dump_json, listed, parse_json
-from jubako.descriptors._media_types import JSON_MEDIA_TYPE, check_json_media_type
-from jubako.errors import BadInput, InvalidArgument
+from jubako.descriptors._media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
+from jubako.descriptors._npy import dump_npy, dump_raw, read_npy, read_raw, why_not_raw
+from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
 
+NPY_MEDIA_TYPE = "application/x-npy"
+RAW_MEDIA_TYPE = "application/octet-stream"
 _Array = np.ndarray[Any, Any]
-
-
 _VALUE_TYPES = ["boolean", "null", "number", "string"]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+# What the reference calls the values of its schemas, by the kinds of dtypes.
+_FRAGMENT_TYPES = {"i": "integer", "u": "integer", "f": "number", "c": "number"}
 
 
 class NumpyNdarray(Descriptor):
-    """A numpy array, as nested JSON lists of numbers, booleans or text; a lone number is an array without dimensions.
+    """A numpy array, as nested JSON lists of numbers, booleans or text, in numpy's own format, or as raw bytes.
 
-    Takes `application/json`, `application/…+json` and requests without a content type. JSON has no NaN and no
-    infinities: they are written as `null`, and `null` among numbers is read as NaN. Lists of unequal lengths, objects,
-    and texts or booleans among numbers are refused.
+    Takes, and answers by the Accept header, three media types:
+
+    - `application/json` (main; also `application/…+json` and requests without a content type): a lone number is an
+      array without dimensions. JSON has no NaN and no infinities: they are written as `null`, and `null` among numbers
+      is read as NaN. Lists of unequal lengths, objects, and texts or booleans among numbers are refused.
+    - `application/x-npy`: what `numpy.save` writes, without Python objects and fields.
+    - `application/octet-stream`, with a `dtype` of numbers or booleans and a `shape` with at most one -1: the bare
+      values, little-endian, in C order. An answer that is not of that dtype and shape is written as JSON all the same.
 
     Args:
         dtype: the values' type, as numpy names it; None keeps the one that the JSON values have (int64, float64, bool,
@@ -46,7 +55,7 @@ class NumpyNdarray(Descriptor):
             other array to the API as it is.
     """
 
-    media_types = (JSON_MEDIA_TYPE,)
+    media_types: tuple[str, ...] = (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE)
 
     def __init__(
         self,
@@ -63,6 +72,9 @@ class NumpyNdarray(Descriptor):
         for enforced, value, name in ((enforce_dtype, dtype, "dtype"), (enforce_shape, shape, "shape")):
             if enforced and value is None:
                 raise InvalidArgument(f"enforce_{name}=True has no {name} to enforce.", do=f"give {name}=… too")
+        self._why_not_raw = why_not_raw(self._dtype, self._shape)
+        if not self._why_not_raw:
+            self.media_types = (*self.media_types, RAW_MEDIA_TYPE)
 
     @classmethod
     def from_sample(cls, sample_input: _Array, enforce_dtype: bool = True, enforce_shape: bool = True) -> NumpyNdarray:
@@ -76,10 +88,24 @@ class NumpyNdarray(Descriptor):
             raise InvalidArgument(f"a sample is a numpy array, not {kind}.", do="use numpy.asarray(…)")
         return cls(sample_input.dtype, enforce_dtype, sample_input.shape, enforce_shape)
 
+    @classmethod
+    def from_annotation(cls, annotation: Any) -> NumpyNdarray:
+        """Describe `numpy.ndarray`, or `numpy.typing.NDArray[numpy.float32]`, which declares the dtype."""
+        # NDArray[T] is ndarray[shape, dtype[T]].
+        scalar = next((part for dtype in get_args(annotation)[1:2] for part in get_args(dtype)), None)
+        # Of abstract classes, such as numpy.floating, numpy makes a dtype of its choice, which nobody declared.
+        is_concrete = isinstance(scalar, type) and issubclass(scalar, np.generic) and scalar in np.sctypeDict.values()
+        return cls(dtype=scalar) if is_concrete else cls()
+
     def decode(self, body: bytes, content_type: str) -> _Array:
         """Return the body's array; see `Descriptor.decode`."""
-        check_json_media_type(content_type)
-        array = read_array(parse_json(body), body, self._dtype)
+        media_type = self._find_media_type(content_type)
+        if media_type == JSON_MEDIA_TYPE:
+            array = read_array(parse_json(body), body, self._dtype)
+        elif media_type == RAW_MEDIA_TYPE and self._dtype is not None and self._shape is not None:
+            array = read_raw(body, self._dtype, self._shape)
+        else:
+            array = read_npy(body)
         if self._is_number and array.dtype.kind == "b" and array.size:
             raise BadInput("the array has booleans.", field="$", expected=f"values of dtype {self._dtype}")
         array, mistake = self._conform(array)
@@ -102,6 +128,11 @@ class NumpyNdarray(Descriptor):
             raise InvalidArgument(
                 f"an API with output {self!r} returned another: {message}", why=f"Expected {expected}."
             )
+        media_type = choose_media_type(accept, self.media_types)
+        if media_type == NPY_MEDIA_TYPE:
+            return EncodedBody(dump_npy(array), NPY_MEDIA_TYPE)
+        if media_type == RAW_MEDIA_TYPE and array.dtype == self._dtype and _fits(array.shape, self._shape or ()):
+            return EncodedBody(dump_raw(array), RAW_MEDIA_TYPE)
         return EncodedBody(_dumped(array), JSON_MEDIA_TYPE)
 
     def openapi_schema(self) -> dict[str, Any]:
@@ -111,9 +142,30 @@ class NumpyNdarray(Descriptor):
         """
         return self._schema(is_exact=self._enforce_dtype)
 
+    def openapi_schema_type(self) -> dict[str, Any]:
+        """The schema as BentoML 1.0 writes it: at most two levels of arrays, of objects if no dtype is declared."""
+        if self._shape is None:
+            return {"type": "array", "items": {}}
+        values: dict[str, Any] = {
+            "type": "object" if self._dtype is None else _FRAGMENT_TYPES.get(self._dtype.kind, "object")
+        }
+        return {"type": "array", "items": {"type": "array", "items": values} if len(self._shape) > 1 else values}
+
+    def openapi_request_schema(self) -> dict[str, Any]:
+        """As BentoML 1.0 answers; `openapi_request_content` says all, and says it exactly."""
+        return {JSON_MEDIA_TYPE: {"schema": self.openapi_schema_type()}}
+
     def openapi_responses_schema(self) -> dict[str, Any]:
+        """As BentoML 1.0 answers; `openapi_responses_content` says all, and says it exactly."""
+        return {JSON_MEDIA_TYPE: {"schema": self.openapi_schema_type()}}
+
+    def openapi_request_content(self) -> dict[str, Any]:
+        """The schema of JSON, and the other media types."""
+        return {JSON_MEDIA_TYPE: {"schema": self.openapi_schema()}} | dict.fromkeys(self.media_types[1:], _BINARY)
+
+    def openapi_responses_content(self) -> dict[str, Any]:
         """The same for answers, which can hold null for NaN, and be a single value if no shape is declared."""
-        return {JSON_MEDIA_TYPE: {"schema": self._schema(is_exact=True)}}
+        return {JSON_MEDIA_TYPE: {"schema": self._schema(is_exact=True)}} | dict.fromkeys(self.media_types[1:], _BINARY)
 
     def _schema(self, *, is_exact: bool) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -136,6 +188,20 @@ class NumpyNdarray(Descriptor):
         parts = [] if self._dtype is None else [f"dtype={str(self._dtype)!r}"]
         parts += [] if self._shape is None else [f"shape={self._shape}"]
         return f"NumpyNdarray({', '.join(parts)})"
+
+    def _find_media_type(self, content_type: str) -> str:
+        # Nearly every request: not one more look at it.
+        if content_type in ("", JSON_MEDIA_TYPE):
+            return JSON_MEDIA_TYPE
+        if self._why_not_raw and content_type.partition(";")[0].strip().lower() == RAW_MEDIA_TYPE:
+            expected = " or ".join(self.media_types)
+            raise UnsupportedMediaType(
+                f"content type {RAW_MEDIA_TYPE!r} is not taken by this API.",
+                expected=expected,
+                why=f"{self._why_not_raw}. Expected {expected}.",
+                do=f"send the header 'Content-Type: {JSON_MEDIA_TYPE}' or '{NPY_MEDIA_TYPE}', and a body of that kind",
+            )
+        return find_media_type(content_type, self.media_types)
 
     def _conform(self, array: _Array) -> tuple[_Array, tuple[str, str, str] | None]:
         """The array in the declared dtype and shape; if that is enforced and fails: field, message, expected."""
