@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from jubako.server.documents import Served, ServedDocuments
 from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.metrics_page import MetricsPage
-from jubako.server.page import PAGE_HEADERS, render_page
+from jubako.server.page.shell import PAGE_HEADERS
 from jubako.server.problems import Problem, problem_of, problem_of_status
 from jubako.server.readiness import Readiness
 from jubako.services import Service
@@ -48,16 +50,16 @@ def make_endpoints(
     quart.config["PROPAGATE_EXCEPTIONS"] = False
     # Otherwise `//docs.json` would be redirected to whatever the Host header names.
     quart.url_map.merge_slashes = False
-    document = orjson.dumps(service.openapi_doc())
-    page = render_page(service)
+    documents = ServedDocuments(service, settings, has_metrics=metrics is not None)
 
     @quart.get("/")
     async def show_page() -> Response:
-        return Response(page, content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+        return await _answer_unless_known(await documents.page(), "text/html; charset=utf-8", PAGE_HEADERS)
 
     @quart.get("/docs.json")
     async def show_document() -> Response:
-        return Response(document, content_type="application/json")
+        root_path = cast("dict[str, Any]", request.scope).get("root_path", "")
+        return await _answer_unless_known(documents.openapi(root_path), "application/json", {})
 
     @quart.get("/healthz")
     @quart.get("/livez")
@@ -81,6 +83,16 @@ def make_endpoints(
     quart.register_error_handler(HTTPException, _tell_refusal)
     quart.register_error_handler(Exception, _tell_failure)
     return quart
+
+
+async def _answer_unless_known(served: Served, content_type: str, headers: Mapping[str, str]) -> Response:
+    """Send a document, or 304 to a browser that has it: it is asked for again each time, for a restart changes it."""
+    response = Response(
+        served.body, content_type=content_type, headers={**headers, "cache-control": "private, no-cache"}
+    )
+    response.set_etag(served.etag)
+    await response.make_conditional(request)
+    return response
 
 
 async def _tell_refusal(error: HTTPException) -> Response:
