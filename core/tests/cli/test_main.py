@@ -15,7 +15,7 @@ def test_help_lists_every_command_and_the_exit_codes(jubako, option):
     done = jubako(option)
     assert done.exit_code == 0
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert {"build", "models", "plugins", "serve"} <= {words[0] for words in lines if words}
+    assert {"build", "config", "models", "plugins", "serve"} <= {words[0] for words in lines if words}
     assert (
         "Exit codes: 0, done; 1, it could not be done, and stderr says why; 2, the command line is wrong."
         in " ".join(done.stdout.split())
@@ -34,7 +34,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(jubako):
 
 
 def test_an_unknown_command_that_is_near_to_none_is_answered_with_all(jubako):
-    assert "there is no command 'x'. Commands are build, models, plugins, serve." in jubako("x").stderr
+    assert "there is no command 'x'. Commands are build, config, models, plugins, serve." in jubako("x").stderr
 
 
 def test_an_unknown_option_is_an_error_of_the_command_line(jubako):
@@ -52,7 +52,7 @@ def test_an_error_of_ours_is_one_paragraph_on_stderr_and_exit_code_1(jubako):
     )
 
 
-@pytest.mark.parametrize("command", ["build", "models", "plugins", "serve"])
+@pytest.mark.parametrize("command", ["build", "config", "models", "plugins", "serve"])
 def test_every_command_takes_help(jubako, command):
     done = jubako(command, "--help")
     assert done.exit_code == 0

@@ -126,6 +126,21 @@ def test_strangers_of_the_environment_are_passed_over_with_one_warning():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("JUBAKO_SERVER_PORT", "JUBAKO_SERVER__PORT"),
+        ("JUBAKO_SERVER_CORS_ENABLED", "JUBAKO_SERVER__CORS__ENABLED"),
+        ("JUBAKO_SERVER_MAX_BODY_BYTES", "JUBAKO_SERVER__MAX_BODY_BYTES"),
+        ("JUBAKO_CONFG", "JUBAKO_CONFIG"),
+        ("JUBAKO_MODELSTORE", "JUBAKO_MODEL_STORE"),
+    ],
+)
+def test_a_stranger_that_was_plainly_meant_as_a_setting_is_told_so(name, meant):
+    with pytest.warns(UserWarning, match=rf"{name} \(did you mean {meant}\?\)$"):
+        load_settings(environment={name: "1"})
+
+
 MISTAKES = {
     "an unknown key of the environment": (
         {"environment": {"JUBAKO_SERVER__PROT": "1"}},

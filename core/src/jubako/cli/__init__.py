@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "build": LazyCommand("jubako.cli.build:command", "Build a Bento from a service and its models."),
+    "config": LazyCommand("jubako.cli.config:command", "Look at the settings that are in force."),
     "models": LazyCommand("jubako.cli.models:command", "Look after the models of the store."),
     "plugins": LazyCommand("jubako.cli.plugins:command", "Show installed plugins, or write a new one."),
     "serve": LazyCommand("jubako.cli.serve:command", "Serve a service over HTTP."),

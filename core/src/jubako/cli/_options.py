@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from jubako.settings import Settings, load_settings
+from jubako.settings import LoadedSettings, Settings, load_settings_with_sources
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -63,4 +64,25 @@ def read_settings(
     Raises:
         ConfigurationError: see `load_settings`.
     """
-    return load_settings(config, os.environ, {"plugins.strict": strict_plugins, **(overrides or {})})
+    return read_settings_with_sources(config, strict_plugins, overrides).settings
+
+
+def read_settings_with_sources(
+    config: Path | None, strict_plugins: bool | None, overrides: Mapping[str, Any] | None = None
+) -> LoadedSettings:
+    """The same, with the source of each value; what is passed over is told on stderr.
+
+    Args:
+        config: see `read_settings`.
+        strict_plugins: see `read_settings`.
+        overrides: see `read_settings`.
+
+    Raises:
+        ConfigurationError: see `load_settings`.
+    """
+    typed = {"plugins.strict": strict_plugins, **(overrides or {})}
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        loaded = load_settings_with_sources(config, os.environ, typed)
+    for warning in caught:
+        click.echo(f"Warning: {warning.message}", err=True)
+    return loaded

@@ -42,6 +42,9 @@ def plugin_page(report: PluginReport, composition: Composition, width: int) -> s
     ]
     parts = [format_table((report.name, ""), facts, width)]
     parts += ("\n".join(_offer_lines(offer, report, composition, width)) for offer in report.offers)
+    if report.extend_application is not None:
+        what = "asks when an application starts what is to be added to it: routes, middleware, observers"
+        parts.append(f"extends applications\n{_wrapped(what, width, indent='  ')}")
     if report.traceback:
         parts.append(report.traceback.rstrip())
     return "\n\n".join(parts)
@@ -60,6 +63,7 @@ def plugin_data(report: PluginReport, composition: Composition) -> dict[str, Any
         "remedy": report.remedy,
         "traceback": report.traceback,
         "load_ms": round(report.load_s * 1000, 3),
+        "extends_applications": report.extend_application is not None,
         "offers": [_offer_data(offer, report, composition) for offer in report.offers],
     }
 
@@ -80,7 +84,8 @@ def _summary(report: PluginReport) -> str:
     by_kind = defaultdict(list)
     for offer in report.offers:
         by_kind[kind_noun(offer)].append(offer.name)
-    return "; ".join(f"{noun} {', '.join(names)}" for noun, names in by_kind.items())
+    words = [f"{noun} {', '.join(names)}" for noun, names in by_kind.items()]
+    return "; ".join(words if report.extend_application is None else [*words, "extends applications"])
 
 
 def _optional_lines(builtin: PluginReport) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
 import click
@@ -12,15 +14,33 @@ from jubako._references import load_reference
 from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.errors import CommandError
 from jubako.settings import TrustSettings
+from jubako.settings.server import MOST_WORKERS
 
 # Quart takes both; a debugger shows clients what they must not see, and may let them run code.
 _DEBUG_FLAGS = ("QUART_DEBUG", "FLASK_DEBUG")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _refused(name: str, why: str) -> Callable[[_Function], _Function]:
+    """An option of BentoML's `serve` that is not there: an error that says what to do instead, and no help text."""
+
+    def refuse(context: click.Context, parameter: click.Parameter, is_given: bool) -> None:
+        if is_given:
+            raise click.UsageError(f"there is no option {name}. {why}", context)
+
+    return click.option(name, is_flag=True, hidden=True, is_eager=True, expose_value=False, callback=refuse)
 
 
 @click.command("serve")
 @click.argument("target")
 @click.option("--host", help="Address to bind; 127.0.0.1 if not set.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to bind, 0 for any that is free; 3000 if not set.")
+@click.option(
+    "--backlog",
+    type=click.IntRange(1),
+    help="Connections that the system holds until they are accepted; 2048 if not set.",
+)
 @click.option(
     "--working-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -32,7 +52,7 @@ _DEBUG_FLAGS = ("QUART_DEBUG", "FLASK_DEBUG")
     help="Where runners run: process, each replica in a process of its own, or inline, in the API workers. "
     "Process if not set, inline where the system cannot fork.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=1, help="API workers; 1 if not given.")
+@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), help="API workers; 1 if not set.")
 @click.option(
     "--trust",
     "trusted",
@@ -41,8 +61,17 @@ _DEBUG_FLAGS = ("QUART_DEBUG", "FLASK_DEBUG")
     help="Load the model of this digest (sha256:...) although it can run code; can be given several times.",
 )
 @click.option("--reload", is_flag=True, help="Start anew when a source file below the working directory changes.")
+@click.option(
+    "--reload-delay",
+    type=click.FloatRange(0, 60),
+    metavar="SECONDS",
+    help="Seconds without a further change until then; 0.25 if not given. With --reload only.",
+)
 @tls_options
 @settings_options
+@_refused("--production", "A service is always served as in production. Leave it out; --reload is for development.")
+@_refused("--ngrok", "No tunnel is opened. Leave it out.")
+@_refused("--run-with-ngrok", "No tunnel is opened. Leave it out.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -50,11 +79,13 @@ def command(
     target: str,
     host: str | None,
     port: int | None,
+    backlog: int | None,
     working_dir: Path,
     backend: str | None,
-    workers: int,
+    workers: int | None,
     trusted: tuple[str, ...],
     reload: bool,
+    reload_delay: float | None,
     config: Path | None,
     strict_plugins: bool | None,
     **tls: str | None,
@@ -62,11 +93,20 @@ def command(
     """Serve TARGET over HTTP until Ctrl-C or SIGTERM.
 
     TARGET is a Bento's folder or tag, a source file such as ./service.py:svc, or an import string such as service:svc.
+
     A stop answers everything in flight, for at most server.drain_s seconds; a second signal after more than a second
     cuts that short. SIGHUP imports TARGET again and goes over to it without refusing a request.
     """
     _refuse_debug_flags()
-    overrides = {"server.host": host, "server.port": port, "runners.backend": backend}
+    if reload_delay is not None and not reload:
+        raise click.UsageError("--reload-delay is for --reload, which is not given.")
+    overrides = {
+        "server.host": host,
+        "server.port": port,
+        "server.backlog": backlog,
+        "server.workers": workers,
+        "runners.backend": backend,
+    }
     overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
     if trusted:
@@ -79,12 +119,14 @@ def command(
 
     if hasattr(os, "fork"):
         supervisor = load_reference("jubako.serving.supervisor:serve_target")
-        options = load_reference("jubako.serving.supervisor:ServeOptions")(target, working_dir, workers, reload)
+        delay = {} if reload_delay is None else {"reload_delay_s": reload_delay}
+        options = load_reference("jubako.serving.supervisor:ServeOptions")(target, working_dir, reload, **delay)
         exit_code = supervisor(options, settings=settings, announce=announce)
-    elif workers > 1 or reload:
+    elif settings.server.workers > 1 or reload:
         raise CommandError(
-            f"{'--reload' if reload else '--workers'} cannot be used here.",
+            "--reload cannot be used here." if reload else "more than one API worker cannot be started here.",
             why="This system has no fork, and a service is served by one process.",
+            do="leave --reload out" if reload else "leave --workers and server.workers out",
         )
     else:
         one_process = load_reference("jubako.serving.one_process:serve_target")

@@ -43,14 +43,14 @@ class ServeOptions:
     Args:
         text: the target, see `services.targets.resolve_target`.
         working_dir: what a relative target starts from.
-        workers: API workers.
         reload: True takes a new generation when a source file below the working directory changes.
+        reload_delay_s: seconds without a further change before it is taken.
     """
 
     text: str
     working_dir: Path
-    workers: int = 1
     reload: bool = False
+    reload_delay_s: float = 0.25
 
 
 def serve_target(options: ServeOptions, *, settings: Settings, announce: Callable[[str], None]) -> int:
@@ -211,7 +211,7 @@ class _Supervisor:
                 number=self._number,
                 text=self._options.text,
                 working_dir=self._options.working_dir.resolve(),
-                workers=self._options.workers,
+                workers=self._settings.server.workers,
                 settings=self._settings,
                 listening=self._listening,
                 folder=self._folder / str(self._number),
@@ -223,7 +223,8 @@ class _Supervisor:
     def _watching_sources(self) -> contextlib.AbstractContextManager[None]:
         if not self._options.reload:
             return contextlib.nullcontext()
-        return watching_sources(self._options.working_dir, _soon(self._renewing))
+        options = self._options
+        return watching_sources(options.working_dir, _soon(self._renewing), delay_s=options.reload_delay_s)
 
 
 def _soon(event: asyncio.Event) -> Callable[[], None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jubako.settings.loading import load_settings
+from jubako.settings.listing import Setting, list_settings
+from jubako.settings.loading import LoadedSettings, Source, load_settings, load_settings_with_sources
 from jubako.settings.runners import BatchingSettings, OneRunnerSettings, ResourceSettings, RunnersSettings
 from jubako.settings.sections import PluginSettings, Settings, StoreSettings, TrustSettings
 from jubako.settings.server import (
@@ -18,6 +19,7 @@ __all__ = [
     "AccessLogSettings",
     "BatchingSettings",
     "CorsSettings",
+    "LoadedSettings",
     "LoggingSettings",
     "MetricsSettings",
     "OneRunnerSettings",
@@ -25,9 +27,13 @@ __all__ = [
     "ResourceSettings",
     "RunnersSettings",
     "ServerSettings",
+    "Setting",
     "Settings",
+    "Source",
     "SslSettings",
     "StoreSettings",
     "TrustSettings",
+    "list_settings",
     "load_settings",
+    "load_settings_with_sources",
 ]

@@ -12,29 +12,29 @@ from jubako.values._checks import flag, number, whole_number
 from jubako.values.resources import parse_memory
 
 
-def names(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Read several names: a text with commas, or a list; empty ones are dropped.
+def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Read several names: a text with commas, or a list; empty ones are dropped. None has none.
 
     Raises:
         InvalidArgument: it is neither, or something in it is not text.
     """
-    parts = value.split(",") if isinstance(value, str) else value
+    parts = value.split(",") if isinstance(value, str) else () if value is None else value
     if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
         raise InvalidArgument(f"{value!r} is no list of names.", do='write ["a", "b"] or "a,b"')
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def secret_names(value: str | Sequence[str]) -> tuple[str, ...]:
+def secret_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """Read several names that are not to be shown, in errors neither.
 
     Raises:
         InvalidArgument: see `names`; or all that is given is empty, as a variable is that nobody has filled in.
     """
     try:
-        found = names(value)
+        found = names("" if value is None else value)
     except InvalidArgument:
         raise InvalidArgument("a setting that is secret is no list of texts.", do='write ["a", "b"] or "a,b"') from None
-    if not found and (isinstance(value, str) or value):
+    if not found and (value is None or isinstance(value, str) or value):
         raise InvalidArgument(
             "a setting that is secret is set, and empty.",
             why="Without a secret the server would be open to everybody, which an empty text may not mean.",

@@ -6,30 +6,73 @@ it key by key.
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from jubako._documents import parse_yaml, structure
+from jubako._documents import key_lines, parse_yaml, structure
 from jubako.errors import ConfigurationError
+from jubako.settings._environment import CONFIG_NAME, PLAIN_NAMES, key_of, passed_over
+from jubako.settings.advice import advice_for
 from jubako.settings.sections import Settings
 
-_PREFIX = "JUBAKO_"
-_CONFIG = "JUBAKO_CONFIG"
-_PLAIN_NAMES = {
-    "JUBAKO_HOME": "stores.home",
-    "JUBAKO_MODEL_STORE": "stores.model_store",
-    "JUBAKO_BENTO_STORE": "stores.bento_store",
-    "JUBAKO_PLUGINS": "plugins.allow",
-    "JUBAKO_DISABLE_PLUGINS": "plugins.disable",
-}
 _MAX_FILE_BYTES = 1024 * 1024
 _Tree = dict[str, Any]
+
+
+@attrs.frozen
+class Source:
+    """Where a value was written.
+
+    Args:
+        kind: which of the sources it is.
+        place: the file with the line, the name of the variable, or the option; empty for a default.
+    """
+
+    kind: Literal["default", "file", "environment", "command line"]
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.place}" if self.place else self.kind
+
+
+DEFAULT = Source("default")
+
+
+@attrs.frozen
+class LoadedSettings:
+    """Settings, and where each value is from.
+
+    Args:
+        settings: what is in force.
+        sources: by dotted key, of what is no default.
+        path: the file that was read, if any.
+    """
+
+    settings: Settings
+    sources: Mapping[str, Source]
+    path: Path | None
+
+
+@attrs.frozen
+class _Layer:
+    """What one source says.
+
+    Args:
+        where: the source, for errors.
+        tree: the nested keys.
+        source_of: where a dotted key of the tree was written.
+    """
+
+    where: str
+    tree: _Tree
+    source_of: Callable[[str], Source]
 
 
 def load_settings(
@@ -49,57 +92,101 @@ def load_settings(
     Raises:
         ConfigurationError: the file cannot be read, a key is unknown, or a value is wrong; says where it stands.
     """
+    return structure(_merged(_layers(_path(path, environment), environment, overrides)), Settings, "the settings")
+
+
+def load_settings_with_sources(
+    path: Path | None = None,
+    environment: Mapping[str, str] = types.MappingProxyType({}),
+    overrides: Mapping[str, Any] = types.MappingProxyType({}),
+) -> LoadedSettings:
+    """Read all sources as `load_settings` does, and note which of them each value is from.
+
+    Args:
+        path: see `load_settings`.
+        environment: see `load_settings`.
+        overrides: see `load_settings`.
+
+    Raises:
+        ConfigurationError: see `load_settings`.
+    """
+    path = _path(path, environment)
+    layers = list(_layers(path, environment, overrides))
+    settings = structure(_merged(layers), Settings, "the settings")
+    sources = {key: layer.source_of(key) for layer in layers for key in _leaves(layer.tree)}
+    return LoadedSettings(settings, sources, path)
+
+
+def _merged(layers: Iterable[_Layer]) -> _Tree:
     merged: _Tree = {}
-    for where, tree in _layers(path, environment, overrides):
-        structure(tree, Settings, where)
-        merged = _laid_over(merged, tree)  # a mapping, for `structure` took it
-    return structure(merged, Settings, "the settings")
+    for layer in layers:
+        _check(layer)
+        merged = _laid_over(merged, layer.tree)  # a mapping, for it was checked
+    return merged
 
 
-def _layers(
-    path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]
-) -> Iterator[tuple[str, _Tree]]:
-    if path is None and environment.get(_CONFIG):
-        path = Path(environment[_CONFIG])
+def _check(layer: _Layer) -> None:
+    try:
+        structure(layer.tree, Settings, layer.where)
+    except ConfigurationError as error:
+        advice = advice_for(layer.tree) if isinstance(layer.tree, Mapping) else []
+        if not advice:
+            raise
+        raise ConfigurationError(error.message, why=error.why, do="; ".join(advice)) from error
+
+
+def _path(path: Path | None, environment: Mapping[str, str]) -> Path | None:
+    return Path(environment[CONFIG_NAME]) if path is None and environment.get(CONFIG_NAME) else path
+
+
+def _layers(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Iterator[_Layer]:
     if path is not None:
-        yield str(path), _read_file(path)
+        yield _file_layer(path)
     yield from _environment_layers(environment)
     for key, value in overrides.items():
         if value is not None:
-            yield f"option {key}", _tree(key.split("."), value, f"option {key}")
+            where = f"option {key}"
+            yield _layer(where, key.split("."), value, Source("command line", where))
 
 
-def _read_file(path: Path) -> _Tree:
+def _file_layer(path: Path) -> _Layer:
+    content = _read_file(path)
+    document = parse_yaml(content, str(path), max_bytes=_MAX_FILE_BYTES)
+    tree = typing.cast(_Tree, {} if document is None else document)
+    lines = functools.cache(lambda: key_lines(content.decode()))
+    return _Layer(str(path), tree, lambda key: Source("file", f"{path}:{lines()[key]}"))
+
+
+def _read_file(path: Path) -> bytes:
     try:
         with path.expanduser().open("rb") as file:
             # One byte more than is allowed, so that a file without end is refused and not read.
-            content = file.read(_MAX_FILE_BYTES + 1)
+            return file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(
             f"the configuration file {path} cannot be read.",
             why=f"{error}.",
             do="correct the path (--config, JUBAKO_CONFIG)",
         ) from error
-    document = parse_yaml(content, str(path), max_bytes=_MAX_FILE_BYTES)
-    return typing.cast(_Tree, {} if document is None else document)
 
 
-def _environment_layers(environment: Mapping[str, str]) -> Iterator[tuple[str, _Tree]]:
-    strangers = []
-    for name, key in _PLAIN_NAMES.items():
+def _environment_layers(environment: Mapping[str, str]) -> Iterator[_Layer]:
+    for name, key in PLAIN_NAMES.items():
         value = environment.get(name)
         # An empty allow-list allows nothing; any other empty name is as good as none.
         if value or (value is not None and name == "JUBAKO_PLUGINS"):
-            yield name, _tree(key.split("."), value, name)
+            yield _layer(name, key.split("."), value, Source("environment", name))
     for name in sorted(environment):
-        if not name.startswith(_PREFIX) or name in _PLAIN_NAMES or name == _CONFIG:
-            continue
-        if "__" in name:
-            yield name, _tree(name.removeprefix(_PREFIX).lower().split("__"), environment[name], name)
-        else:
-            strangers.append(name)
+        keys = key_of(name)
+        if keys is not None:
+            yield _layer(name, keys, environment[name], Source("environment", name))
+    strangers = passed_over(environment)
     if strangers:
-        warnings.warn(f"not settings of Jubako, and passed over: {', '.join(strangers)}", stacklevel=4)
+        warnings.warn(f"not settings of Jubako, and passed over: {', '.join(strangers)}", stacklevel=5)
+
+
+def _layer(where: str, keys: list[str], value: Any, source: Source) -> _Layer:
+    return _Layer(where, _tree(keys, value, where), lambda _: source)
 
 
 def _tree(keys: list[str], value: Any, where: str) -> _Tree:
@@ -132,3 +219,12 @@ def _laid_over(below: _Tree, above: _Tree) -> _Tree:
         under = merged.get(key)
         merged[key] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _leaves(tree: _Tree, prefix: str = "") -> Iterator[str]:
+    """The dotted keys that a tree gives values to."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"

@@ -18,13 +18,20 @@ from jubako.settings._fields import (
     time_field,
     whole_field,
 )
-from jubako.values._checks import whole_number
+from jubako.values._checks import flag, whole_number
 from jubako.values.resources import KIB, MIB
+
+MOST_WORKERS = 256
 
 
 def _port(instance: object, attribute: Any, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
         raise InvalidArgument(f"port cannot be {value!r}.", do="give 1 to 65535, or 0 for any that is free")
+
+
+def _workers(instance: object, attribute: Any, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_WORKERS:
+        raise InvalidArgument(f"workers cannot be {value!r}.", do=f"give 1 to {MOST_WORKERS}")
 
 
 def _log_format(instance: object, attribute: Any, value: object) -> None:
@@ -72,6 +79,10 @@ def _password(value: object) -> str:
     return value
 
 
+def _false_if_none(value: object) -> Any:
+    return False if value is None else value
+
+
 def _requirement(value: object) -> str:
     for number, name in enumerate(_CERT_REQS):
         # The numbers are those of Python's ssl module.
@@ -99,7 +110,7 @@ class CorsSettings:
 
     enabled: bool = flag_field(False)
     access_control_allow_origin: tuple[str, ...] = names_field(validator=_origins)
-    access_control_allow_credentials: bool = flag_field(False)
+    access_control_allow_credentials: bool = attrs.field(default=False, converter=_false_if_none, validator=flag)
     access_control_allow_methods: tuple[str, ...] = names_field(validator=_tokens)
     access_control_allow_headers: tuple[str, ...] = names_field(validator=_tokens)
     access_control_max_age: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole_number(0)))
@@ -153,13 +164,21 @@ class MetricsSettings:
 
 @attrs.frozen(kw_only=True)
 class AccessLogSettings:
-    """Whether each request is logged.
+    """Whether each request is logged, and what of its headers.
 
     Args:
         enabled: False writes no access lines.
+        request_content_length: whether a line has the length of the request's body, as its header says.
+        request_content_type: whether a line has the type of the request's body.
+        response_content_length: whether a line has the length of the answer's body, as its header says.
+        response_content_type: whether a line has the type of the answer's body.
     """
 
     enabled: bool = flag_field(True)
+    request_content_length: bool = flag_field(True)
+    request_content_type: bool = flag_field(True)
+    response_content_length: bool = flag_field(True)
+    response_content_type: bool = flag_field(True)
 
 
 @attrs.frozen(kw_only=True)
@@ -183,6 +202,7 @@ class ServerSettings:
         host: the address that is bound.
         port: 0 takes any port that is free.
         backlog: connections that the system holds until they are accepted.
+        workers: processes that answer HTTP, 1 to 256.
         http_server: the name of the HTTP server that is used.
         max_body_bytes: a larger body is refused with 413.
         max_header_bytes: a request line and headers that are longer are refused.
@@ -209,6 +229,7 @@ class ServerSettings:
     host: str = text_field("127.0.0.1")
     port: int = attrs.field(default=3000, validator=_port)
     backlog: int = whole_field(2048)
+    workers: int = attrs.field(default=1, validator=_workers)
     http_server: str = text_field("hypercorn")
     max_body_bytes: int = size_field(16 * MIB)
     max_header_bytes: int = size_field(16 * KIB)
