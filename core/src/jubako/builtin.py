@@ -25,8 +25,14 @@ from jubako.contracts.offers import (
 
 @hookimpl
 def jubako_register_runner_types() -> Iterable[RunnerType]:
-    """Offer none: every framework is a plugin of its own."""
-    return ()
+    """Offer Python objects as they are; every framework is a plugin of its own."""
+    yield RunnerType(
+        name="picklable_model",
+        summary="Saves, loads and runs any Python object that can be pickled.",
+        save="jubako.runners.picklable:save",
+        load="jubako.runners.picklable:load",
+        load_runner="jubako.runners.picklable:load_runner",
+    )
 
 
 @hookimpl
@@ -99,8 +105,14 @@ def jubako_register_payload_types() -> Iterable[PayloadType]:
         python_types=("builtins:tuple",),
     )
     yield PayloadType(
+        name="dict",
+        summary="Cuts results of several named parts, each of which is batched by its own type.",
+        payload="jubako.payloads.dictionaries:DictPayload",
+        python_types=("builtins:dict",),
+    )
+    yield PayloadType(
         name="scalar",
-        summary="Batches numbers, text, dictionaries and all other values as lists.",
+        summary="Batches numbers, text and all other values as lists.",
         payload="jubako.payloads.lists:ScalarPayload",
         python_types=("builtins:object",),
     )

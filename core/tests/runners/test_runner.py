@@ -129,7 +129,8 @@ def test_a_call_without_arguments_is_answered():
         ([1], "returned 1 rows from 'run' for 2 rows"),
         (None, "returned no batch from 'run', but a NoneType"),
         (7, "returned no batch from 'run', but a int"),
-        ((row for row in "ab"), "returned no batch from 'run', but a generator"),
+        ({"a": [1, 2], "b": [1]}, r"parts of a dictionary have \[1, 2\] rows"),
+        ({"a": 1}, "a value of type int is no batch"),
         (([1, 2], [1]), r"parts of a tuple have \[1, 2\] rows"),
     ],
 )

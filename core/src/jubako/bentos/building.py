@@ -13,11 +13,13 @@ import attrs
 from jubako._version import __version__
 from jubako.bentos.draft import Draft
 from jubako.bentos.options import BENTOFILE_NAME, BuildOptions, read_bentofile
+from jubako.bentos.steps.models import store_of
 from jubako.contracts.build_step import BuildStep
 from jubako.contracts.offers import BuildStepType
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import BuildError, InvalidArgument, JubakoError, StoreError
-from jubako.runners import ModelRunner, Runner, SimpleRunner
+from jubako.models.asked import noting_models
+from jubako.runners import ModelRunnerDefinition, Runner, SimpleRunner
 from jubako.services.bento import Bento
 from jubako.services.service import Service
 from jubako.services.targets import Target, import_isolated_target, resolve_source
@@ -56,7 +58,8 @@ def build(
         exclude: patterns of files not to pack. Caches, environments and secrets (`.env`, `*.pem`, `.aws/`, …) are never
             packed unless a pattern such as `!ca.pem` takes that back; a `.bentoignore` excludes in its own folder.
             A file that seems to hold a private key or credentials is an error, unless such a pattern lets it in.
-        additional_models: tags of models to pack beside those that the runners need.
+        additional_models: tags of models to pack beside those that the runners declare as `required_models` and those
+            that the Service asks for while it is imported.
         version: by the rules of tags; a new one that sorts by time if None.
         build_ctx: the folder to build from; the working directory if None.
 
@@ -136,12 +139,13 @@ def build_from(
         if not context.is_dir():
             raise BuildError(f"the build context {context} is no folder.", do="give the folder of the Service's files")
         target = resolve_source(options.service, working_dir=context)
-        service = import_isolated_target(target, changes_cwd=True)
+        with noting_models() as asked:
+            service = import_isolated_target(target, changes_cwd=True)
         tag = Tag(service.name, version) if version is not None else Tag(service.name).make_new_version()
         if not tag.is_exact:
             raise InvalidArgument(f"a Bento's version cannot be {version!r}.", do="give another, or none")
         with workspace.bento_store.draft(tag, origin="built") as folder:
-            _run_steps(Draft(folder, context, service, options.to_plain()), workspace)
+            _run_steps(Draft(folder, context, service, options.to_plain(), asked), workspace)
             _check_packed(target, folder)
             info = _describe(tag, target, service, options, folder)
             write_bento_info(folder, info)
@@ -206,8 +210,9 @@ def _describe_models(folder: Path) -> list[BentoModel]:
 
 
 def _describe_runner(runner: Runner | SimpleRunner) -> BentoRunner:
-    tags = [str(tag) for tag in runner.required_models]
-    if not isinstance(runner, ModelRunner):
+    store = store_of(runner)
+    tags = [str(store.resolve(Tag.from_taglike(tag))) for tag in runner.required_models]
+    if not isinstance(runner, ModelRunnerDefinition):
         return BentoRunner(runner.name, type(runner).__name__, tags)
     info = runner.model.info
     return BentoRunner(runner.name, info.module, tags, info.context.plugin)

@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 
+from jubako.contracts.store import Store
 from jubako.services.service import Service
+from jubako.values.tag import Tag
 
 
 @attrs.frozen
@@ -20,9 +22,11 @@ class Draft:
         context: the folder that is built from.
         service: the imported Service.
         options: the build options, JSON-like.
+        asked_models: what the Service's import asked for: exact tags, and the stores that they came from.
     """
 
     folder: Path
     context: Path
     service: Service
     options: Mapping[str, Any]
+    asked_models: Mapping[Tag, Store] = attrs.field(factory=dict)

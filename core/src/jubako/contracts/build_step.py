@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jubako.contracts.store import Store
+    from jubako.values.tag import Tag
+
 
 class BuildPhase(IntEnum):
     """When a step runs; steps of one phase run in the order of their names."""
@@ -38,6 +41,10 @@ class BuildDraft(Protocol):
     @property
     def options(self) -> Mapping[str, Any]:
         """The build options, JSON-like."""
+
+    @property
+    def asked_models(self) -> Mapping[Tag, Store]:
+        """The models that the Service asked for while it was imported: exact tags, and where they came from."""
 
 
 class BuildStep(Protocol):

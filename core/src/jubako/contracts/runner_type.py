@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from jubako.contracts.store import Store
-from jubako.values.signature import Signature
+from jubako.values.signature import SignatureLike
 from jubako.values.tag import Tag
 
 
@@ -18,7 +18,7 @@ class SaveModel(Protocol):
         name: str,
         model: Any,
         *,
-        signatures: Mapping[str, Signature] | None = None,
+        signatures: Mapping[str, SignatureLike] | None = None,
         labels: Mapping[str, str] | None = None,
         custom_objects: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,

@@ -54,6 +54,9 @@ class ReplicaEnd:
         self.credit_rows = 0
         self.is_silent = False
         self._taken_back: set[int] = set()
+        # Of those, the ones that it had begun; and, while there are any, what was sent for the first time after them.
+        self._begun_anyway: set[int] = set()
+        self._sent_since: set[int] = set()
         self._running: deque[Amount] = deque()
         self._running_since_s = 0.0
 
@@ -81,13 +84,18 @@ class ReplicaEnd:
         """Ask for calls that it has not begun, as far as is known; what it says of them from now on is passed over."""
         numbers = [call.number for call in calls]
         self._taken_back.update(numbers)
+        self._sent_since.clear()
         self.credit_rows += sum(call.arguments.counted_rows for call in calls)
         self.line.withdraw(numbers)
 
     def send(self, calls: Sequence[SentCall]) -> None:
         """Hand over calls; the credit for them is taken already."""
-        # What it says of the first time that it had them is true of the second, too.
-        self._taken_back.difference_update(call.number for call in calls)
+        if self._taken_back:
+            numbers = {call.number for call in calls}
+            self._sent_since |= numbers - self._taken_back
+            # What it says of the first time that it had them is true of the second, too.
+            self._taken_back -= numbers
+            self._begun_anyway -= numbers
         self.line.send(calls)
 
     def load(self, now_s: float) -> Load:
@@ -98,7 +106,11 @@ class ReplicaEnd:
     def answered(self, answers: Sequence[Answer]) -> None:
         """See `Receiver`."""
         if self._taken_back:
+            ended = {answer.number for answer in answers}
             answers = [answer for answer in answers if answer.number not in self._taken_back]
+            self._taken_back -= ended
+            self._begun_anyway -= ended
+            self._sent_since -= ended
         self._listener.answered(answers)
 
     def credited(self, rows: int) -> None:
@@ -109,8 +121,18 @@ class ReplicaEnd:
     def started(self, numbers: Sequence[int]) -> None:
         """See `Receiver`."""
         if self._taken_back:
+            begun = set(numbers)
+            self._begun_anyway |= begun & self._taken_back
             numbers = [number for number in numbers if number not in self._taken_back]
+            self._forget_dropped(begun)
         self._listener.started(numbers)
+
+    def _forget_dropped(self, begun: set[int]) -> None:
+        """Forget what was taken back and not begun, once it begins what was sent later: it will not name them."""
+        # A line keeps the order of what is said on it, so the withdrawal was heard before those later calls.
+        if not self._sent_since.isdisjoint(begun):
+            self._taken_back &= self._begun_anyway
+            self._sent_since.clear()
 
     def batch_returned(self, record: BatchRecord) -> None:
         """See `Receiver`."""

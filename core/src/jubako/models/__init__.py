@@ -5,5 +5,6 @@ from __future__ import annotations
 from jubako.models.catalog import ModelDraft, create, delete, get, list
 from jubako.models.model import Model
 from jubako.models.objects import load_object, save_object
+from jubako.values.signature import Signature
 
-__all__ = ["Model", "ModelDraft", "create", "delete", "get", "list", "load_object", "save_object"]
+__all__ = ["Model", "ModelDraft", "Signature", "create", "delete", "get", "list", "load_object", "save_object"]

@@ -17,6 +17,7 @@ from jubako._documents import plain
 from jubako.contracts.offers import SerializerType
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound
+from jubako.models.asked import note_model
 from jubako.models.context import describe_context, with_serializer
 from jubako.models.model import CUSTOM_OBJECTS_FILE, Model
 from jubako.serializers.cloudpickle import dump_file
@@ -24,8 +25,9 @@ from jubako.stores.digests import digest_folder
 from jubako.stores.failures import store_failure
 from jubako.stores.manifests import write_model_info
 from jubako.stores.opened import path_inside
+from jubako.stores.places import path_of_url
 from jubako.values.model import ModelInfo
-from jubako.values.signature import Signature
+from jubako.values.signature import SignatureLike, as_signatures
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, current_workspace
 
@@ -58,7 +60,7 @@ def create(
     name: str,
     *,
     module: str = "",
-    signatures: Mapping[str, Signature] | None = None,
+    signatures: Mapping[str, SignatureLike] | None = None,
     labels: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
@@ -75,7 +77,8 @@ def create(
     Args:
         name: the model's name; its version is made now.
         module: the runner type that loads it; empty for a model of your own.
-        signatures: method name to how that method is called in batches.
+        signatures: method name to how that method is called in batches: a `Signature`, or a mapping such as
+            `{"batchable": True, "batch_dim": 0}`.
         labels: text to text, for people and queries.
         options: the runner type's settings, JSON-like.
         custom_objects: name to any Python object that is saved beside the model, as a pickle.
@@ -100,7 +103,7 @@ def create(
         serializer="",
         creation_time=datetime.now(UTC),
         context=context,
-        signatures=dict(signatures or {}),
+        signatures=as_signatures(signatures),
         labels=dict(labels or {}),
         options=plain(options or {}, "options"),
         metadata=plain(metadata or {}, "metadata"),
@@ -120,13 +123,22 @@ def create(
 def get(tag: Tag | str, *, _model_store: Store | None = None) -> Model:
     """Open one model: `name:version`, `name:latest` or `name`, the latest one.
 
+    A build packs every model that was got, here or by `load` and `load_runner`, while the Service was imported.
+
     Raises:
-        NotFound: there is no such model; the message lists near ones.
+        NotFound: there is no such model; the message lists near ones, and for a Bento says how to pack it.
         InvalidManifest: its manifest cannot be read.
         ModelDigestMismatch: a file is missing, of another size, or not in the manifest.
     """
     workspace = current_workspace()
-    return Model.open(Tag.from_taglike(tag), _model_store or workspace.model_store, workspace.trust)
+    store = _model_store or workspace.model_store
+    wanted = Tag.from_taglike(tag)
+    try:
+        model = Model.open(wanted, store, workspace.trust)
+    except NotFound as error:
+        raise _not_packed(wanted, store) or error from error
+    note_model(model.tag, store)
+    return model
 
 
 def list(tag: Tag | str | None = None, *, _model_store: Store | None = None) -> builtins.list[Model]:
@@ -166,6 +178,21 @@ def delete(tag: Tag | str, *, _model_store: Store | None = None) -> None:
     for found in store.list(wanted.name):
         with contextlib.suppress(NotFound):  # somebody else was faster
             store.delete(found)
+
+
+def _not_packed(tag: Tag, store: Store) -> NotFound | None:
+    """What to say of a model that a Bento does not have; None if the store is not a Bento's."""
+    if not store.url.startswith("file:"):
+        return None
+    folder = path_of_url(store.url)
+    if not (folder / StoreKind.BENTOS.manifest_name).is_file():
+        return None
+    return NotFound(
+        f"model {tag} is not in the Bento in {folder}.",
+        why="A Bento has the models that its service asked for while it was imported, and those that are declared.",
+        do=f"declare it, as required_models = [{str(tag)!r}] of the runner that asks for it or as additional_models of "
+        "the build, and build again",
+    )
 
 
 def _write_manifest(workspace: Workspace, folder: Path, info: ModelInfo) -> None:

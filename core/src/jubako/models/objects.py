@@ -17,7 +17,7 @@ from jubako.models.catalog import ModelDraft, create, get
 from jubako.models.model import Model
 from jubako.plugins import Composition
 from jubako.stores.failures import find_disk_error, store_failure
-from jubako.values.signature import Signature
+from jubako.values.signature import SignatureLike
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace
 
@@ -32,7 +32,7 @@ def save_object(
     module: str,
     serializers: Sequence[str],
     same: Callable[[Any, Any], bool] | None = None,
-    signatures: Mapping[str, Signature] | None = None,
+    signatures: Mapping[str, SignatureLike] | None = None,
     labels: Mapping[str, str] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,

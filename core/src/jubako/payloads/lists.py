@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import orjson
 from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument
 from jubako.payloads import _pickled, _trees
+from jubako.payloads.sizes import deep_size_bytes
 from jubako.values.payload import EncodedPayload
 
 _MAX_JSON_DEPTH = 64
@@ -51,11 +51,13 @@ class ListPayload(Payload):
         return batch[index]
 
     def size_bytes(self, batch: Any) -> int:
-        """What the list and its items take, without what those refer to."""
-        return sys.getsizeof(batch) + sum(map(sys.getsizeof, batch))
+        """What the list and all that is in it take; of long lists an estimate."""
+        return deep_size_bytes(batch, self.payloads)
 
     def encode(self, batch: Any) -> EncodedPayload:
         """Bytes as buffers, JSON-like items as JSON, also with arrays in them; all others as a private pickle."""
+        if type(batch) is not list:
+            return _pickled.encode(self.name, batch)
         if batch and all(type(item) is bytes for item in batch):
             return EncodedPayload(self.name, {"layout": "bytes"}, tuple(batch))
         if all(_is_json_like(item, _MAX_JSON_DEPTH) for item in batch):
@@ -74,7 +76,7 @@ class ListPayload(Payload):
 
 
 class ScalarPayload(ListPayload):
-    """Numbers, text, dictionaries and every other value: one row each, and no batch by itself."""
+    """Numbers, text and every other value: one row each, and no batch by itself."""
 
     def is_batch(self, value: Any) -> bool:
         """Never: given to `run_batch`, it is one constant for the whole call."""
@@ -88,7 +90,7 @@ class ScalarPayload(ListPayload):
         """
         raise InvalidArgument(
             f"a value of type {type(batch).__name__} is no batch.",
-            do="give or return an array, a frame, a series, a list, or a tuple of these",
+            do="give or return an array, a frame, a series, a list, or a tuple or dictionary of these",
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Mapping, Sequence
 from enum import Enum
+from types import GeneratorType
 from typing import Any
 
 import attrs
@@ -13,12 +13,12 @@ from jubako.contracts.backend import RunnerCall
 from jubako.contracts.payload import Payload
 from jubako.errors import InvalidArgument
 from jubako.payloads import PayloadTable
+from jubako.payloads.sizes import deep_size_bytes
+from jubako.runners._absent import AbsentAttribute
 from jubako.runners.specs import MethodSpec
 
 # Equal values of one of these types are the same.
 _PLAIN = (str, bytes, int, bool, type(None))
-# Of lists in lists, and what else holds values; deeper ones are counted as empty.
-_COUNTED_DEPTH = 3
 
 
 @attrs.frozen(eq=False)
@@ -44,23 +44,33 @@ class CallArguments:
     is_single: bool
 
     @property
+    def has_rows(self) -> bool:
+        """False if no argument is rows; then `rows` is 1 and stands for the call as a whole."""
+        return any(payload is not None for payload in self.payloads)
+
+    @property
     def counted_rows(self) -> int:
         """The rows as bounds count them: a call of none takes a place in a queue all the same, and a whole batch."""
         return max(1, self.rows)
 
 
 def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -> CallArguments:
-    """Turn a call's arguments into batches. Nothing is copied.
+    """Turn a call's arguments into batches. Nothing is copied, but generators are made lists.
 
     For `run` every argument is one row. For `run_batch` arrays, frames, series, lists and tuples are rows, and any
     other value is a constant, with which only calls of an equal constant are joined.
 
     Raises:
         InvalidArgument: an argument cannot be a batch, or batches differ in their rows.
+        AbsentAttribute: a batch was given to a method that takes one call at a time.
     """
     values = (*call.args, *call.kwargs.values())
+    if GeneratorType in map(type, values):
+        call = _listed(call)
+        values = (*call.args, *call.kwargs.values())
     if not spec.takes_batches:
-        size_bytes = sum(_size_bytes(value, table) for value in values)
+        _refuse_batch(call)
+        size_bytes = sum(deep_size_bytes(value, table) for value in values)
         return CallArguments(call.args, call.kwargs, (None,) * len(values), 1, size_bytes, None, is_single=False)
     axis = spec.signature.input_batch_axis
     batches: list[Any] = []
@@ -83,7 +93,7 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
         payloads.append(payload)
         if payload is None:
             keys.append(constant_key(value))
-            size_bytes += _size_bytes(value, table)
+            size_bytes += deep_size_bytes(value, table)
         else:
             counts.append(payload.count_rows(value, axis))
             keys.append((payload.name, payload.fit_key(value, axis)))
@@ -139,13 +149,22 @@ def cut_arguments(arguments: CallArguments, start: int, stop: int, axis: int) ->
     )
 
 
-def _size_bytes(value: Any, table: PayloadTable, depth: int = _COUNTED_DEPTH) -> int:
-    if isinstance(value, list | tuple | dict):
-        items = value.values() if isinstance(value, dict) else value
-        inside = sum(_size_bytes(item, table, depth - 1) for item in items) if depth else 0
-        return sys.getsizeof(value) + inside
-    payload = table.for_value(value)
-    return payload.size_bytes(value) if payload.is_batch(value) else sys.getsizeof(value)
+def _listed(call: RunnerCall) -> RunnerCall:
+    """The call with lists in place of generators: one of these gives its items once, and goes to no other process."""
+    return attrs.evolve(
+        call,
+        args=tuple(list(value) if type(value) is GeneratorType else value for value in call.args),
+        kwargs={name: list(value) if type(value) is GeneratorType else value for name, value in call.kwargs.items()},
+    )
+
+
+def _refuse_batch(call: RunnerCall) -> None:
+    if not call.is_single:
+        raise AbsentAttribute(
+            f"method {call.method!r} of this runner takes no batches.",
+            why="It takes one call at a time, as every method of a SimpleRunner does.",
+            do="call run, or make it a jubako.Runner",
+        )
 
 
 def constant_key(value: Any) -> Hashable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from types import CoroutineType, GeneratorType
 from typing import Any
 
 import attrs
@@ -100,7 +101,9 @@ def run_calls(
     method = getattr(runner, spec.attribute)
     started_s = time.perf_counter()
     try:
-        result = method(*args, **kwargs)
+        result = method(*spec.leading, *args, **kwargs)
+        if isinstance(result, GeneratorType):
+            result = list(result)
     except JubakoError:
         raise
     # Foreign code. SystemExit too: a model that calls sys.exit() must not end the thread that serves the others.
@@ -109,7 +112,15 @@ def run_calls(
             f"runner {runner.name!r} failed in {spec.name!r}.", why=f"{type(error).__name__}: {error}"
         ) from error
     compute_s = time.perf_counter() - started_s
-    if not spec.takes_batches:
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise RunnerFailed(
+            f"runner {runner.name!r} failed in {spec.name!r}.",
+            why="Its function is an async def, and runners compute in a thread of their own.",
+            do="make it a plain def",
+        )
+    # A batch of constants alone has no rows that could be counted: its answer is the whole call's.
+    if not spec.takes_batches or not (calls[0].is_single or calls[0].has_rows):
         return [Share(result)], compute_s
     return _share_result(runner, spec, calls, result, table), compute_s
 
@@ -118,6 +129,7 @@ def _share_result(
     runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], result: Any, table: PayloadTable
 ) -> list[Share]:
     axis = spec.signature.output_batch_axis
+    result = _plain(result)
     expected = sum(call.rows for call in calls)
     payload = table.for_value(result)
     try:
@@ -139,3 +151,12 @@ def _share_result(
         shares.append(Share(result, payload, start, start + call.rows, rows, axis, call.is_single))
         start += call.rows
     return shares
+
+
+def _plain(result: Any) -> Any:
+    """Named tuples and other kinds of dictionaries as plain ones, for their rows are none of these in any backend."""
+    if isinstance(result, tuple):
+        return tuple(map(_plain, result))
+    if isinstance(result, dict):
+        return {key: _plain(part) for key, part in result.items()}
+    return result

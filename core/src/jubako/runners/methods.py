@@ -20,7 +20,9 @@ _MARK = "__jubako_signature__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def batch_method(input_batch_axis: int = 0, output_batch_axis: int = 0) -> Callable[[_Function], _Function]:
+def batch_method(
+    input_batch_axis: int = 0, output_batch_axis: int = 0, *, batchable: bool = True
+) -> Callable[[_Function], _Function]:
     """Declare a further method of a custom `Runner`, called by name: `runner.method("embed").run(x)`.
 
     The function gets batches, as `_run_batch` does, and returns as many rows.
@@ -28,11 +30,12 @@ def batch_method(input_batch_axis: int = 0, output_batch_axis: int = 0) -> Calla
     Args:
         input_batch_axis: the axis of the arguments that counts rows.
         output_batch_axis: the axis of the result that counts rows.
+        batchable: False for a method that looks across rows: its calls are never joined, nor cut.
 
     Raises:
         InvalidArgument: an axis is negative.
     """
-    signature = Signature(input_batch_axis=input_batch_axis, output_batch_axis=output_batch_axis)
+    signature = Signature(batchable, input_batch_axis, output_batch_axis)
 
     def mark(function: _Function) -> _Function:
         setattr(function, _MARK, signature)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, final
 
+import attrs
+
 from jubako.errors import InvalidArgument
+from jubako.runners._absent import AbsentBatches, AbsentName
 from jubako.runners.methods import RunnerMethod, declared_methods
 from jubako.runners.router import CallRouter
 from jubako.runners.specs import RUN, MethodSpec
 from jubako.values.placement import Placement
-from jubako.values.resources import BatchOptions, ResourceQuota
+from jubako.values.resources import BatchOptions, ResourceQuota, as_batch_options, as_resource_quota
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag
 
@@ -21,25 +24,44 @@ from jubako.values.tag import Tag
 class RunnerDefinition(ABC):
     """What `Runner` and `SimpleRunner` share: a name, models, resources, set-up.
 
+    A subclass with an `__init__` of its own calls `super().__init__(name)`.
+
     Args:
         name: unique in a Service; the class's own `default_name` if None. Characters that no identifier may have become
             underscores.
+        batch_options: how calls are joined: `BatchOptions`, or a mapping of what differs from their defaults.
+        resource_quota: what the runner may use: a `ResourceQuota`, or a mapping likewise.
 
     Attributes:
+        name: as above.
         placement: the device and threads of the replica; set before `_setup` is called.
         is_idempotent: False if a call must not be computed twice; then a failing batch is not split and retried, and
             every call in it fails.
+
+    Raises:
+        InvalidArgument: the name is empty, or an option is unknown or wrong.
     """
 
     is_idempotent: ClassVar[bool] = True
+    name: str = AbsentName()  # type: ignore[assignment]  # hidden by the name that __init__ sets
     placement: Placement
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        batch_options: BatchOptions | Mapping[str, Any] | None = None,
+        resource_quota: ResourceQuota | Mapping[str, Any] | None = None,
+    ) -> None:
         given = self.default_name if name is None else name
         if not isinstance(given, str) or not given:
             raise InvalidArgument(f"a runner cannot be named {given!r}.", do="give a text that is not empty")
         name = re.sub(r"\W", "_", given)
         self.name = name if name.isidentifier() else f"_{name}"
+        if batch_options is not None:
+            self.batch_options = batch_options
+        if resource_quota is not None:
+            self.resource_quota = resource_quota
 
     @property
     def default_name(self) -> str:
@@ -56,15 +78,25 @@ class RunnerDefinition(ABC):
         """Exact tags of the models that the runner loads; they are packed into every Bento that has the runner."""
         return ()
 
-    @cached_property
+    @property
     def resource_quota(self) -> ResourceQuota:
-        """What the runner may use; assign to its attributes before serving."""
-        return ResourceQuota()
+        """What the runner may use; assign to its attributes before serving, or a mapping of them to itself."""
+        quota: ResourceQuota = self.__dict__.setdefault("resource_quota", ResourceQuota())
+        return quota
 
-    @cached_property
+    @resource_quota.setter
+    def resource_quota(self, given: ResourceQuota | Mapping[str, Any]) -> None:
+        self.__dict__["resource_quota"] = as_resource_quota(given)
+
+    @property
     def batch_options(self) -> BatchOptions:
-        """How calls are joined; assign to its attributes before serving."""
-        return BatchOptions()
+        """How calls are joined; assign to its attributes before serving, or a mapping of them to itself."""
+        options: BatchOptions = self.__dict__.setdefault("batch_options", BatchOptions())
+        return options
+
+    @batch_options.setter
+    def batch_options(self, given: BatchOptions | Mapping[str, Any]) -> None:
+        self.__dict__["batch_options"] = as_batch_options(given)
 
     @abstractmethod
     def _setup(self) -> None:
@@ -92,6 +124,10 @@ class RunnerDefinition(ABC):
     @abstractmethod
     def methods(self, options: BatchOptions) -> dict[str, MethodSpec]:
         """Every method by name, under the given options."""
+
+    def _further_methods(self) -> Mapping[str, MethodSpec]:
+        """The methods beside `run`: those that `batch_method` declares."""
+        return declared_methods(type(self))
 
     @final
     def find_method(self, name: str, options: BatchOptions) -> MethodSpec:
@@ -146,7 +182,7 @@ class Runner(RunnerDefinition):
             input_batch_axis=options.input_batch_axis,
             output_batch_axis=options.output_batch_axis,
         )
-        return {RUN: MethodSpec(RUN, "_run_batch", signature), **declared_methods(type(self))}
+        return {RUN: MethodSpec(RUN, "_run_batch", signature), **_under(options, self._further_methods())}
 
     @final
     def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -175,8 +211,11 @@ class SimpleRunner(RunnerDefinition):
     A subclass defines `_setup` and `_run`. Only `run` and `async_run` exist.
 
     Args:
-        name: see `RunnerDefinition`.
+        name: see `RunnerDefinition`, as for the others.
     """
+
+    run_batch = AbsentBatches()
+    async_run_batch = AbsentBatches()
 
     @abstractmethod
     def _run(self, *args: Any, **kwargs: Any) -> Any:
@@ -184,8 +223,9 @@ class SimpleRunner(RunnerDefinition):
 
     @final
     def methods(self, options: BatchOptions) -> dict[str, MethodSpec]:
-        """`run` alone."""
-        return {RUN: MethodSpec(RUN, "_run", Signature(batchable=False), takes_batches=False)}
+        """`run`, and the batchable ones that a runner of a model adds."""
+        spec = MethodSpec(RUN, "_run", Signature(batchable=False), takes_batches=False)
+        return {RUN: spec, **_under(options, self._further_methods())}
 
     @final
     def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -196,3 +236,13 @@ class SimpleRunner(RunnerDefinition):
     async def async_run(self, *args: Any, **kwargs: Any) -> Any:
         """Compute one call. See `RunnerMethod`."""
         return await self._run_method.async_run(*args, **kwargs)
+
+
+def _under(options: BatchOptions, methods: Mapping[str, MethodSpec]) -> Mapping[str, MethodSpec]:
+    """The methods as they are, or each with its calls kept apart where the options join none."""
+    if options.enabled:
+        return methods
+    return {
+        name: attrs.evolve(spec, signature=attrs.evolve(spec.signature, batchable=False))
+        for name, spec in methods.items()
+    }

@@ -19,9 +19,11 @@ class MethodSpec:
         attribute: the function's name on the runner.
         signature: axes, and whether calls may be joined.
         takes_batches: False for `SimpleRunner._run`, which gets the arguments as they are.
+        leading: what the function gets before the caller's arguments.
     """
 
     name: str
     attribute: str
     signature: Signature
     takes_batches: bool = True
+    leading: tuple[str, ...] = ()

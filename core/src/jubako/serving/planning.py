@@ -15,7 +15,7 @@ from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, JubakoError
 from jubako.plugins import Composition, PluginStatus, compose, discover
 from jubako.runners.machine import discover_machine
-from jubako.runners.model_runner import ModelRunner
+from jubako.runners.model_runner import ModelRunnerDefinition
 from jubako.runners.options import effective_batch_options, effective_resource_quota
 from jubako.runners.runner import RunnerDefinition
 from jubako.services import Bento, Service
@@ -135,7 +135,7 @@ def make_runner(runner: RunnerPlan, plan: Plan, workspace: Workspace) -> RunnerD
 def _plan_runner(runner: RunnerDefinition, workspace: Workspace) -> RunnerPlan:
     settings, composition = workspace.settings, workspace.composition
     runner_type = _runner_type(runner, composition)
-    recipe = _model_recipe(runner, composition) if isinstance(runner, ModelRunner) else None
+    recipe = _model_recipe(runner, composition) if isinstance(runner, ModelRunnerDefinition) else None
     quota = effective_resource_quota(runner, settings)
     return RunnerPlan(
         name=runner.name,
@@ -161,7 +161,7 @@ def _count_replicas(runner: RunnerDefinition) -> int:
 
 def _runner_type(runner: RunnerDefinition, composition: Composition) -> RunnerType | None:
     """The runner type that loads the runner's model; None if it has none, or one that is not installed."""
-    if not isinstance(runner, ModelRunner) or not runner.model.info.module:
+    if not isinstance(runner, ModelRunnerDefinition) or not runner.model.info.module:
         return None
     try:
         return composition.find(RunnerType, runner.model.info.module)
@@ -169,7 +169,7 @@ def _runner_type(runner: RunnerDefinition, composition: Composition) -> RunnerTy
         return None
 
 
-def _model_recipe(runner: ModelRunner, composition: Composition) -> ModelRecipe | None:
+def _model_recipe(runner: ModelRunnerDefinition, composition: Composition) -> ModelRecipe | None:
     """A recipe that makes exactly this runner; None if the user's own code is needed for it."""
     arguments = runner.load_arguments
     if arguments is None or runner.model_store is not None:
@@ -198,7 +198,7 @@ def _state(runner: RunnerDefinition) -> dict[str, Any]:
 
 
 def _preload(runner: RunnerDefinition, runner_type: RunnerType | None, composition: Composition) -> tuple[str, ...]:
-    if not isinstance(runner, ModelRunner) or runner_type is None:
+    if not isinstance(runner, ModelRunnerDefinition) or runner_type is None:
         return ()
     modules = [runner_type.load_runner.partition(":")[0], *runner_type.requires]
     try:

@@ -1,13 +1,14 @@
 """`ResourceQuota` and `BatchOptions`: what a runner may use, and how its calls are joined.
 
 Both are plain settings of a runner that users assign to, so they are mutable; every assignment is converted and
-checked.
+checked. `as_resource_quota` and `as_batch_options` make them of mappings too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
@@ -64,17 +65,18 @@ def parse_memory(value: int | str | None) -> int | None:
 
 
 def parse_gpus(value: str | float | Sequence[int | str] | None) -> str | float | tuple[int, ...] | None:
-    """Read GPUs: None or 0 for none, `"all"`, a count, a fraction of one, or a list of indices.
+    """Read GPUs: None or 0 for none, `"all"`, a count, a fraction of one, a list of indices, or one index as text.
 
     Raises:
         InvalidArgument: it is none of these.
     """
-    mistake = InvalidArgument(f"gpus {value!r} is not understood.", do='write "all", 2, 0.5 or [0, 2]')
+    mistake = InvalidArgument(f"gpus {value!r} is not understood.", do='write "all", 2, 0.5, [0, 2] or "0"')
     if value is None or value == "all":
         return value
     if isinstance(value, str):
         try:
-            return parse_gpus(float(value))
+            # In the reference a text is the index of one device.
+            return (int(value),) if value.strip().isdecimal() else parse_gpus(float(value))
         except ValueError as error:
             raise mistake from error
     if isinstance(value, Sequence):
@@ -101,12 +103,24 @@ class ResourceQuota:
     Args:
         cpu: processors for all replicas together; None means all there are.
         memory: bytes; None means no limit.
-        gpus: `"all"`, a count, a fraction of one, a list of indices; None or 0 means the CPU.
+        gpus: `"all"`, a count, a fraction of one, a list of indices, one index as text; None or 0 means the CPU.
+
+    Attributes:
+        mem: another name of `memory`.
     """
 
     cpu: float | None = attrs.field(default=None, converter=parse_cpu)
     memory: int | None = attrs.field(default=None, converter=parse_memory)
     gpus: str | float | tuple[int, ...] | None = attrs.field(default=None, converter=parse_gpus)
+
+    @property
+    def mem(self) -> int | None:
+        """Another name of `memory`."""
+        return self.memory
+
+    @mem.setter
+    def mem(self, value: int | str | None) -> None:
+        self.memory = parse_memory(value)
 
 
 @attrs.define(on_setattr=[attrs.setters.convert, attrs.setters.validate])
@@ -139,3 +153,40 @@ class BatchOptions:
     input_batch_axis: int = attrs.field(default=0, validator=whole_number(0))
     output_batch_axis: int = attrs.field(default=0, validator=whole_number(0))
     policy: str = "adaptive"
+
+
+_Options = TypeVar("_Options", ResourceQuota, BatchOptions)
+
+
+def as_resource_quota(given: ResourceQuota | Mapping[str, Any]) -> ResourceQuota:
+    """The quota itself, or one of the arguments in a mapping, such as `{"cpu": "500m"}`.
+
+    Raises:
+        InvalidArgument: it is neither, or an argument is unknown or wrong.
+    """
+    if isinstance(given, Mapping) and "mem" in given and "memory" not in given:
+        given = {"memory" if name == "mem" else name: value for name, value in given.items()}
+    return _as_options(ResourceQuota, given)
+
+
+def as_batch_options(given: BatchOptions | Mapping[str, Any]) -> BatchOptions:
+    """The options themselves, or those of the arguments in a mapping, such as `{"max_batch_size": 32}`.
+
+    Raises:
+        InvalidArgument: it is neither, or an argument is unknown or wrong.
+    """
+    return _as_options(BatchOptions, given)
+
+
+def _as_options(kind: type[_Options], given: object) -> _Options:
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(f"{given!r} is no {kind.__name__}.", do=f"give a {kind.__name__}, or a dictionary")
+    known = attrs.fields_dict(kind)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InvalidArgument(
+            f"{kind.__name__} has no {unknown[0]!r}.", why=f"It has {', '.join(known)}.", do="correct the name"
+        )
+    return kind(**given)

@@ -8,7 +8,7 @@ from typing import Any
 from jubako._references import load_reference
 from jubako.contracts.store import Store
 from jubako.models import load_object, save_object
-from jubako.values.signature import Signature
+from jubako.values.signature import SignatureLike, as_signatures
 from jubako.values.tag import Tag
 from jubako_sklearn_runner.runner import MODULE, SklearnRunner
 
@@ -19,7 +19,7 @@ def save(
     name: str,
     model: Any,
     *,
-    signatures: Mapping[str, Signature] | None = None,
+    signatures: Mapping[str, SignatureLike] | None = None,
     labels: Mapping[str, str] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -33,8 +33,8 @@ def save(
     Args:
         name: the model's name, without a version.
         model: any estimator or pipeline, fitted.
-        signatures: methods that are called in other ways than the plugin would tell: give
-            `Signature(batchable=False)` for a method that looks across rows. They replace the plugin's own, by method.
+        signatures: methods that are called in other ways than the plugin would tell: give `{"batchable": False}`, or
+            `Signature(batchable=False)`, for a method that looks across rows. They replace the plugin's own, by method.
         labels: text to text, for people and queries.
         custom_objects: Python objects kept beside the model, as code.
         metadata: the user's own facts, JSON-like.
@@ -48,7 +48,7 @@ def save(
             be written in neither format.
     """
     load_reference(f"{_METHODS}:check_is_estimator")(model)
-    given = dict(signatures or {})
+    given = as_signatures(signatures)
     load_reference(f"{_METHODS}:check_signatures")(model, given)
     return save_object(
         name,

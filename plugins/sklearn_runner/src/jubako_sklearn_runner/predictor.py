@@ -1,4 +1,4 @@
-"""`Predictor`: one method of one loaded model, called on batches; knows scikit-learn's errors, outputs and threads."""
+"""`Predictor`: the methods of one loaded model, called on batches; knows scikit-learn's errors, outputs and threads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MAX_REASON = 500
 
 
 class Predictor:
-    """Calls a method of a model.
+    """Calls methods of a model.
 
     Args:
         model: a fitted estimator; it becomes the predictor's own, and its `n_jobs` are set to None everywhere.
-        function_name: the method.
+        function_name: the method that a call of the predictor itself calls.
         runner_name: for messages.
         threads: threads that native libraries may use; at least 1.
         max_dense_bytes: bytes that a sparse answer may take once it is dense.
@@ -39,23 +39,32 @@ class Predictor:
             # A saved n_jobs would go before the limit below, and start processes.
             if getattr(part, "n_jobs", None) is not None:
                 part.n_jobs = None
-        self._method = find_method(model, function_name)
+        self._model = model
+        self._methods = {function_name: find_method(model, function_name)}
         self._function_name = function_name
         self._runner_name = runner_name
         self._max_dense_bytes = max_dense_bytes
         self._limit = ThreadLimit(threads)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the method on a batch and return its answer as one that can be cut into rows.
+        """Call the predictor's own method; see `call`."""
+        return self.call(self._function_name, *args, **kwargs)
+
+    def call(self, function_name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method on a batch and return its answer as one that can be cut into rows.
 
         Raises:
             BadInput: the model refuses the rows, with its reason.
             BatchTooLarge: the answer is sparse and too large to be made dense.
+            InvalidArgument: the model has no such method.
         """
+        method = self._methods.get(function_name)
+        if method is None:
+            method = self._methods[function_name] = find_method(self._model, function_name)
         self._limit.enter()
         try:
             with without_joblib_jobs():
-                answer = self._method(*args, **kwargs)
+                answer = method(*args, **kwargs)
         except NotFittedError:
             raise
         except (ValueError, TypeError) as error:
@@ -64,20 +73,20 @@ class Predictor:
                 why=f"The model says: {str(error)[:_MAX_REASON]}",
                 do="give rows like those that the model was fitted on",
             ) from error
-        return self._to_rows(answer, args)
+        return self._to_rows(function_name, answer, args)
 
     def close(self) -> None:
         """Give back the threads."""
         self._limit.close()
 
-    def _to_rows(self, answer: Any, args: tuple[Any, ...]) -> Any:
+    def _to_rows(self, function_name: str, answer: Any, args: tuple[Any, ...]) -> Any:
         if scipy.sparse.issparse(answer):
             return self._to_dense(answer)
-        if self._function_name in _ONE_ARRAY_AN_OUTPUT and isinstance(answer, list):
+        if function_name in _ONE_ARRAY_AN_OUTPUT and isinstance(answer, list):
             return tuple(answer)
         # SparsePCA's transform drops the batch axis of a single row.
         is_flat = isinstance(answer, np.ndarray) and answer.ndim == 1 and len(answer) != 1
-        if self._function_name == "transform" and is_flat and len(args) == 1 and len(args[0]) == 1:
+        if function_name == "transform" and is_flat and len(args) == 1 and len(args[0]) == 1:
             return answer[np.newaxis]
         return answer
 

@@ -15,7 +15,10 @@ MODULE = "sklearn"
 
 
 class SklearnRunner(ModelRunner):
-    """Calls one method of a model on batches of arrays, frames or lists; made by `jubako.sklearn.load_runner`.
+    """Calls methods of a model on batches of arrays, frames or lists; made by `jubako.sklearn.load_runner`.
+
+    `run` and the like call one, which `load_runner` was given; every other of the model's signatures is called by its
+    name: `runner.predict_proba.run(row)`, or `runner.method("predict_proba")`.
 
     Arguments go to the method as they are: a model fitted on a DataFrame gets the frames that callers give, and an
     array by position, as scikit-learn itself takes it. Answers are the model's own, with two exceptions: a sparse
@@ -23,12 +26,12 @@ class SklearnRunner(ModelRunner):
 
     Args:
         tag: the model's tag; without a version, the newest.
-        function_name: the method.
+        function_name: the method that `run` calls.
         name: the runner's name; the model's if None.
         _model_store: where the model is; the current workspace's store if None.
 
     Attributes:
-        function_name: the method.
+        function_name: that method.
         max_dense_bytes: bytes that a sparse answer may take once it is dense, 64 MiB unless set; a larger batch is
             halved, a larger row fails.
 
@@ -69,6 +72,9 @@ class SklearnRunner(ModelRunner):
 
     def _run_batch(self, *args: Any, **kwargs: Any) -> Any:
         return self._predict(*args, **kwargs)
+
+    def _run_model_method(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self._predict.call(method, *args, **kwargs)
 
     def _shutdown(self) -> None:
         self._predict.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jubako.contracts.build_step import BuildDraft
 from jubako.contracts.store import Store, StoreKind
+from jubako.runners import Runner, SimpleRunner
 from jubako.stores.digests import verify_files
 from jubako.stores.manifests import read_model_info
 from jubako.values.tag import Tag
@@ -18,9 +19,10 @@ from jubako.workspace import current_workspace
 
 
 def copy_models(draft: BuildDraft) -> None:
-    """Copy the models of all runners and the additional ones, each version once, after checking every file's digest.
+    """Copy the models that the Service needs, each version once, after checking every file's digest.
 
-    Files are hard links to the store's where the system allows it, for stored files never change.
+    These are the `required_models` of its runners, those that its import asked for, and the additional ones. Files are
+    hard links to the store's where the system allows it, for stored files never change.
 
     Raises:
         NotFound: a model is not in its store.
@@ -33,15 +35,20 @@ def copy_models(draft: BuildDraft) -> None:
         _copy(store.open(tag), draft.folder / StoreKind.MODELS.value / tag.path())
 
 
+def store_of(runner: Runner | SimpleRunner) -> Store:
+    """Where a runner's models are: one that was made with a store of its own loads them from there."""
+    own: Store | None = getattr(runner, "model_store", None)
+    return own or current_workspace().model_store
+
+
 def _wanted(draft: BuildDraft) -> Iterator[tuple[Tag, Store]]:
-    default = current_workspace().model_store
     for runner in draft.service.runners.values():
-        # A runner made with a store of its own loads its models from there.
-        store = getattr(runner, "model_store", None) or default
         for tag in runner.required_models:
-            yield Tag.from_taglike(tag), store
+            yield Tag.from_taglike(tag), store_of(runner)
+    # The import in the Bento asks for them again.
+    yield from draft.asked_models.items()
     for text in draft.options["additional_models"]:
-        yield Tag.from_str(text), default
+        yield Tag.from_str(text), current_workspace().model_store
 
 
 def _copy(source: Path, place: Path) -> None:
