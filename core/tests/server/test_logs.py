@@ -29,9 +29,9 @@ def an_exchange(path: bytes = b"/predict", method: str = "POST") -> Exchange:
     return exchange
 
 
-async def written(line_format, *exchanges: Exchange) -> str:
+async def written(line_format, *exchanges: Exchange, fields: AccessLogSettings | None = None) -> str:
     stream = io.StringIO()
-    log = AccessLog(stream, line_format)
+    log = AccessLog(stream, line_format, fields=fields or AccessLogSettings())
     for exchange in exchanges:
         log.request_finished(exchange, 0.0123456)
     log.close()
@@ -59,6 +59,63 @@ async def test_an_access_line_in_json_has_all_fields():
 async def test_an_access_line_in_text_reads_in_one_line():
     line = await written("text", an_exchange())
     assert line.partition("Z ")[2] == "api/0 POST /predict 200 12.346ms 17B 10.0.0.7 id=abc-1\n"
+
+
+def with_bodies() -> Exchange:
+    exchange = an_exchange()
+    exchange.headers = {b"content-type": b"text/csv; charset=utf-8", b"content-length": b"12", b"cookie": b"secret"}
+    exchange.answer_headers = [(b"content-type", b"application/json"), (b"content-length", b"17"), (b"x-a", b"b")]
+    return exchange
+
+
+ALL_OF_BODIES = {
+    "request_content_type": "text/csv; charset=utf-8",
+    "request_content_length": 12,
+    "response_content_type": "application/json",
+    "response_content_length": 17,
+}
+
+
+async def test_an_access_line_says_of_which_type_and_length_the_bodies_are():
+    line = json.loads(await written("json", with_bodies()))
+    assert {name: line.get(name) for name in ALL_OF_BODIES} == ALL_OF_BODIES
+    text = await written("text", with_bodies())
+    assert text.endswith(" id=abc-1 request=text/csv;charset=utf-8,12B response=application/json,17B\n")
+
+
+@pytest.mark.parametrize("name", ALL_OF_BODIES)
+async def test_each_of_these_can_be_left_out(name):
+    fields = AccessLogSettings(**{name: False})
+    line = json.loads(await written("json", with_bodies(), fields=fields))
+    assert {name for name in line if "content" in name} == set(ALL_OF_BODIES) - {name}
+    alone = AccessLogSettings(**dict.fromkeys(set(ALL_OF_BODIES) - {name}, False))
+    shown = str(ALL_OF_BODIES[name]).replace(" ", "") + ("B" if name.endswith("length") else "")
+    whose = name.partition("_")[0]
+    assert (await written("text", with_bodies(), fields=alone)).endswith(f" id=abc-1 {whose}={shown}\n")
+
+
+@pytest.mark.parametrize("length", [b"", b"-1", b"1_0", b"x", b"1" * 5000])
+async def test_a_length_that_is_none_is_not_logged(length):
+    exchange = with_bodies()
+    exchange.headers[b"content-length"] = length
+    assert json.loads(await written("json", exchange))["request_content_length"] is None
+    assert " request=text/csv;charset=utf-8 response=" in await written("text", exchange)
+
+
+async def test_an_empty_body_has_a_length():
+    exchange = with_bodies()
+    exchange.headers = {b"content-length": b"0"}
+    assert " request=0B response=" in await written("text", exchange)
+
+
+@pytest.mark.parametrize("line_format", ["text", "json"])
+async def test_a_type_makes_no_second_line_and_no_long_one(line_format):
+    exchange = with_bodies()
+    exchange.headers[b"content-type"] = b"a/b\r\nforged 200\x1b[2J\xff" + b"x" * 10_000
+    text = await written(line_format, exchange)
+    assert text.count("\n") == 1
+    assert text[:-1].isprintable()
+    assert len(text) < 800
 
 
 @pytest.mark.parametrize("line_format", ["text", "json"])
@@ -170,7 +227,7 @@ async def test_a_request_that_is_cut_by_a_stop_is_logged_with_the_status_that_it
 
     log = LoggingSettings(format="json", access=AccessLogSettings(enabled=True))
     site = await serve_service(svc, logging=log, drain_s=0.05)
-    asking = asyncio.create_task(site.ask("/wait", b"x", content_type="text/plain"))
+    asking = asyncio.create_task(site.ask("/wait", b"sent", content_type="text/plain"))
     await asyncio.wait_for(has_begun.wait(), 10)
     site.stop.set()
     await site.ended()
@@ -180,6 +237,8 @@ async def test_a_request_that_is_cut_by_a_stop_is_logged_with_the_status_that_it
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["path"], line["status"]) for line in lines if line.get("event") == "access"] == [("/wait", 503)]
     assert [line["request_id"] for line in lines if line.get("event") == "access"] == [answer.json["request_id"]]
+    (access,) = (line for line in lines if line.get("event") == "access")
+    assert (access["request_content_type"], access["request_content_length"]) == ("text/plain", 4)
 
 
 def record(message: str, *arguments: object, error: bool = False) -> logging.LogRecord:

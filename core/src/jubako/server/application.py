@@ -205,4 +205,5 @@ class Application:
 def _open_access_log(settings: ServerSettings, slot: int) -> AccessLog | None:
     if not settings.logging.access.enabled:
         return None
-    return AccessLog(sys.stderr, choose_format(settings.logging.format, sys.stderr), slot=slot)
+    line_format = choose_format(settings.logging.format, sys.stderr)
+    return AccessLog(sys.stderr, line_format, slot=slot, fields=settings.logging.access)

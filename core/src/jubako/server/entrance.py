@@ -64,7 +64,8 @@ class Entrance:
         async def note_and_send(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), id_header]}
+                exchange.answer_headers = headers = [*message.get("headers", ()), id_header]
+                message = {**message, "headers": headers}
             else:
                 exchange.sent_bytes += len(message.get("body", b""))
             await send(message)

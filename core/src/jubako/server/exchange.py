@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -37,6 +38,7 @@ class Exchange:
         started_s: on the clock of `time.monotonic()`.
         status: of the answer; 0 until it starts.
         sent_bytes: of the answer's body.
+        answer_headers: as they were sent; empty until the answer starts.
         client: the peer's address, or empty.
         raw_path: percent-encoded, as it was sent, without the query.
         held_bytes: of its body and answer, counted by `HeldBytes`.
@@ -44,6 +46,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "answer_headers",
         "client",
         "headers",
         "held_bytes",
@@ -67,6 +70,7 @@ class Exchange:
         self.started_s = started_s
         self.status = 0
         self.sent_bytes = 0
+        self.answer_headers: Iterable[tuple[bytes, bytes]] = ()
         self.held_bytes = 0
         client = scope.get("client")
         self.client: str = client[0] if client else ""
