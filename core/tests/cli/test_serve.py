@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -210,9 +211,11 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     project = folder / "project"
     project.mkdir()
     (folder / "service.py").rename(project / "service.py")
-    (folder / "jubako.yaml").write_text("server:\n  api_keys: [opensesame]\n")
-    server = start("service.py:svc", "--working-dir", "project", "--config", "jubako.yaml")
+    (folder / "jubako.yaml").write_text("server:\n  api_keys: [opensesame]\n  workers: 3\n")
+    server = start("service.py:svc", "--working-dir", "project", "--config", "jubako.yaml", "--workers", "2")
     server.wait_until_ready()
+    if sys.platform == "linux":
+        assert len(server.processes("jubako-api")) == 2
     assert server.post("/double", "1", "application/json")[0] == 401
     assert server.post("/double", "1", "application/json", **{"x-api-key": "opensesame"}) == (200, b"2")
     server.process.send_signal(signal.SIGTERM)
