@@ -30,7 +30,7 @@ _EVERYWHERE = ("401", "403", "421", "500")
 
 _REQUEST_ID = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
 _RETRY_AFTER = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
-_FURTHER_HEADERS = {
+_FURTHER_HEADERS: dict[str, dict[str, Any]] = {
     "401": {"WWW-Authenticate": {"description": "How to give a key.", "schema": {"type": "string"}}},
     "429": _RETRY_AFTER,
     "503": _RETRY_AFTER,

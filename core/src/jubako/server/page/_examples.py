@@ -113,10 +113,9 @@ def _array(schema: Mapping[str, Any], schemas: Mapping[str, Any], depth: int) ->
     items = schema.get("items")
     if not isinstance(items, Mapping):
         return first
-    least = int(schema.get("minItems", 0))
-    most = int(schema.get("maxItems", max(least, 1)))
+    least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", 3))
     if items == {}:
-        return [*first, 1, 2, 3][: max(least, min(most, 3))]
+        return [*first, 1, 2, 3][:most]
     count = max(least, min(most, 1)) - len(first)
     item = _example(items, schemas, depth - 1)
     if len(json.dumps(item)) * count > _LONGEST_EXAMPLE:

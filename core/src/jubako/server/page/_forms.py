@@ -109,7 +109,7 @@ def _read_operation(
         anchor=f"{method}-{name}",
         name=name,
         summary=str(operation.get("summary", "")),
-        doc=render_markdown(description, headings_below=_HEADING_OF_OPERATIONS, keep_lines=True),
+        doc=render_markdown(description, headings_below=_HEADING_OF_OPERATIONS),
         parameters=tuple(parameter["name"] for parameter in parameters),
         contents=tuple(_read_content(media_type, media, schemas) for media_type, media in content.items()),
         answers=tuple(answer),

@@ -18,7 +18,7 @@ _HARMLESS = re.compile(r"(?:https?:|mailto:|[^:/?#]*(?:[/?#]|$))", re.IGNORECASE
 _ON_THE_WEB = re.compile(r"https?:", re.IGNORECASE)
 
 
-def render_markdown(text: str, *, headings_below: int, keep_lines: bool = False) -> Markup:
+def render_markdown(text: str, *, headings_below: int) -> Markup:
     """Return CommonMark, with tables, as HTML.
 
     Tags are shown as the text that they are. Images become links, for they would be fetched from elsewhere. Links lead
@@ -27,16 +27,18 @@ def render_markdown(text: str, *, headings_below: int, keep_lines: bool = False)
     Args:
         text: of anybody; what is longer than 256 KiB is cut.
         headings_below: the level of the heading that the text stands under: 1 makes its `#` a second level.
-        keep_lines: True breaks lines where the text does, as docstrings mean it.
     """
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + _CUT
-    markdown = MarkdownIt("commonmark", {"html": False, "breaks": keep_lines}).enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.validateLink = lambda url: _HARMLESS.match(url) is not None  # type: ignore[method-assign]  # as documented
     tokens = markdown.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + headings_below, 6)}"
+        if "style" in token.attrs:
+            # The page's policy runs no style but its own; this one says how a table's column is aligned.
+            token.attrs["class"] = str(token.attrs.pop("style")).replace("text-align:", "align-")
         if token.children is not None:
             token.children = list(_without_images(token.children))
     html = markdown.renderer.render(tokens, markdown.options, {})

@@ -166,6 +166,8 @@ async function showAnswer(form, response, started) {
 
 /** Empty the answer of a form, for the next one. */
 function clearAnswer(form) {
+  form.querySelector(".empty").hidden = true;
+  form.querySelector(".arrived").hidden = false;
   const link = form.querySelector(".save");
   if (link.href) URL.revokeObjectURL(link.href);
   link.removeAttribute("href");

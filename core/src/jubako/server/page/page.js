@@ -28,7 +28,6 @@ async function send(form) {
   const aborted = new AbortController();
   clearAnswer(form);
   form.querySelector(".answer .status").value = "";
-  form.querySelector(".answer").hidden = false;
   form.setAttribute("aria-busy", "true");
   button.disabled = true;
   stop.hidden = false;
@@ -65,7 +64,6 @@ async function copyCurl(form) {
     // Browsers let a page write to the clipboard over HTTPS and on this machine only.
     say(form, "");
     clearAnswer(form);
-    form.querySelector(".answer").hidden = false;
     form.querySelector(".answer .status").value = "";
     form.querySelector(".figures").textContent = "Copy this command:";
     form.querySelector(".shown").append(make("pre", "", command));
