@@ -8,10 +8,11 @@ import textwrap
 
 import pytest
 
+import jubako
 import jubako.testing
 from jubako.contracts import hookspecs
 from jubako.contracts.offers import Offer
-from jubako.plugins import Candidate, PluginStatus, compose
+from jubako.plugins import Candidate, PluginStatus, compose, extend_application
 from jubako.settings import PluginSettings
 
 
@@ -56,7 +57,11 @@ def test_the_example_of_a_hook_is_a_plugin_that_works(name, tmp_path, monkeypatc
     composition = compose(candidates=[candidate], settings=PluginSettings(strict=True))
     (report,) = [report for report in composition.reports if report.candidate == candidate]
     assert report.status is PluginStatus.OK, report.reason
-    assert report.offers
+    if name == "jubako_extend_application":
+        (extended,) = extend_application(composition, jubako.Service("echo"))
+        assert extended.extensions, extended.fault
+    else:
+        assert report.offers
     assert all(isinstance(offer, Offer) for offer in report.offers)
 
 

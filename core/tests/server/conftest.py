@@ -11,6 +11,8 @@ from typing import Any
 
 import attrs
 import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Ping, Request, TextMessage
 
 from jubako.plugins import compose
 from jubako.server import Application, make_application
@@ -144,3 +146,60 @@ def serve_service(serve_app, make_workspace) -> Callable[..., Awaitable[Site]]:
         return await serve_app(make_application(service, workspace=workspace), workspace.settings.server)
 
     return start
+
+
+class Talk:
+    """A WebSocket client; `status` is that of the answer to the handshake."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: Any) -> None:
+        self._reader, self._writer, self._connection = reader, writer, connection
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+
+    async def event(self) -> Any:
+        """The next event of wsproto."""
+        while True:
+            for event in self._connection.events():
+                if not isinstance(event, Ping):
+                    return event
+            data = await asyncio.wait_for(self._reader.read(65536), PATIENCE_S)
+            self._connection.receive_data(data or None)
+
+    async def shake_hands(self) -> Talk:
+        event = await self.event()
+        if isinstance(event, AcceptConnection):
+            self.status = 101
+            self.headers = dict(event.extra_headers)
+        else:
+            self.status, self.headers = event.status_code, dict(event.headers)
+            while event.__class__.__name__ != "RejectData" or not event.body_finished:
+                event = await self.event()
+                self.body += getattr(event, "data", b"")
+        return self
+
+    async def send(self, text: str) -> None:
+        self._writer.write(self._connection.send(TextMessage(data=text)))
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@pytest.fixture
+async def open_websocket() -> AsyncIterator[Callable[..., Awaitable[Talk]]]:
+    """Open WebSockets at a port of this machine; all are closed after the test."""
+    talks: list[Talk] = []
+
+    async def connect(port: int, path: str, **headers: str) -> Talk:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        connection = WSConnection(ConnectionType.CLIENT)
+        host = headers.pop("host", "localhost")
+        extra = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        writer.write(connection.send(Request(host=host, target=path, extra_headers=extra)))
+        talks.append(Talk(reader, writer, connection))
+        return await talks[-1].shake_hands()
+
+    yield connect
+    for talk in talks:
+        talk.close()

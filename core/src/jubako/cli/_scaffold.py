@@ -18,7 +18,7 @@ from jubako.errors import AlreadyExists, InvalidArgument, StoreError
 from jubako.plugins.composing import BUILT_IN
 from jubako.plugins.first_party import distribution_offering, first_party_distributions, first_party_names
 
-KINDS = ("runner",)
+KINDS = ("runner", "extension")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIX = ".template"
 
@@ -27,7 +27,8 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
     """Write a plugin that can be installed and whose tests pass; return its folder, `directory/name`.
 
     Args:
-        name: the plugin's name: lower case, digits and `_`; what it offers is named without a last `_runner`.
+        name: the plugin's name: lower case, digits and `_`; what it offers is named without a last `_runner`, or
+            whatever its kind is.
         kind: one of `KINDS`.
         directory: made if it does not exist.
 
@@ -42,7 +43,7 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
         raise InvalidArgument(
             f"a plugin cannot be named {name!r}.", do="write it like toy_runner: a-z, 0-9 and single '_'"
         )
-    why = _why_not(name, offer, distribution)
+    why = _why_not(name, offer if kind == "runner" else "", distribution)
     if why:
         raise InvalidArgument(f"a plugin cannot be named {name!r}.", why=why, do="take another name")
     folder = directory / name
@@ -69,7 +70,7 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
 
 
 def _why_not(name: str, offer: str, distribution: str) -> str:
-    """Why a plugin should not have this name, as a sentence; empty if it may."""
+    """Why a plugin should not have this name, as a sentence; empty if it may. Only a runner type has an offer."""
     if keyword.iskeyword(offer):
         return f"It would offer jubako.{offer}, and {offer!r} is a keyword of Python."
     if name == BUILT_IN.name or distribution in first_party_distributions():

@@ -1,15 +1,18 @@
 """Every hook that a plugin can implement, with what it is for and how it is called.
 
 A hook is a plain function of a plugin's entry-point module, marked with `jubako.hookimpl`. Jubako calls implementations
-one by one, while composing, never while a request is served: one that raises costs its own plugin only.
+one by one, while composing or while an application starts, never while a request is served: one that raises costs its
+own plugin only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pluggy
 
+from jubako.contracts.extensions import Extension
 from jubako.contracts.offers import (
     BackendType,
     BuildStepType,
@@ -217,4 +220,32 @@ def jubako_register_descriptors() -> Iterable[DescriptorType]:  # type: ignore[e
             )
 
     Checked by `jubako.testing.DescriptorTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_extend_application(service: Any) -> Iterable[Extension]:  # type: ignore[empty-body]
+    """Add routes, ASGI middleware and observers to the application that serves a Service.
+
+    Called once for each application, when it starts, in every process that serves HTTP; `service` is the
+    `jubako.Service` and must not be changed. What all plugins hand over is put together: middleware by `order`, then by
+    the plugin's name; a route whose path is the server's, an API's or another plugin's is left out and reported. An
+    empty answer adds nothing. If a hook raises, all that it would have added is left out and reported, or with
+    `--strict-plugins` the application does not start; a middleware that cannot be made always keeps it from starting.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.extensions import Route, RouteResponse
+
+
+        def tell_name(request):
+            return RouteResponse(request.path.encode(), content_type="text/plain")
+
+
+        @jubako.hookimpl
+        def jubako_extend_application(service):
+            yield Route(name="name", path="/tools/name", endpoint=tell_name)
+
+    Checked by `jubako.testing.ExtensionTests`. Since 0.1.
     """

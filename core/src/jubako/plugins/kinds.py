@@ -45,6 +45,9 @@ HOOKS: Mapping[str, type[Offer]] = MappingProxyType(
     }
 )
 
+# Not called while composing, but when an application starts, with the Service that it serves.
+EXTENSION_HOOK = "jubako_extend_application"
+
 
 def kind_of(offer: Offer) -> type[Offer]:
     """The kind that a record is of; the record itself may be of a subclass."""

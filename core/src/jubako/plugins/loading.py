@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint
 from itertools import islice
 
@@ -18,7 +18,7 @@ import pluggy
 from jubako.contracts import hookspecs
 from jubako.contracts.offers import Offer
 from jubako.plugins.discovery import Candidate
-from jubako.plugins.kinds import HOOKS, kind_noun, kind_of, names_of
+from jubako.plugins.kinds import EXTENSION_HOOK, HOOKS, kind_noun, kind_of, names_of
 from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
 from jubako.plugins.requirements import find_missing
 
@@ -40,7 +40,7 @@ def load_plugin(candidate: Candidate, *, slow_after_s: float, has_closed_kinds: 
     started_s = time.perf_counter()
     try:
         with contextlib.redirect_stdout(sys.stderr), _named_when_slow(candidate, slow_after_s):
-            offers = _load_offers(candidate, has_closed_kinds)
+            offers, extend_application = _load_offers(candidate, has_closed_kinds)
     except _Fault as fault:
         return PluginReport(
             candidate=candidate,
@@ -57,6 +57,7 @@ def load_plugin(candidate: Candidate, *, slow_after_s: float, has_closed_kinds: 
         offers=offers,
         missing=tuple(MissingRequirement(offer, imports) for offer, imports in missing if imports),
         load_s=time.perf_counter() - started_s,
+        extend_application=extend_application,
     )
 
 
@@ -68,7 +69,10 @@ class _Fault(Exception):
         super().__init__(reason)
 
 
-def _load_offers(candidate: Candidate, has_closed_kinds: bool) -> tuple[Offer, ...]:
+def _load_offers(
+    candidate: Candidate, has_closed_kinds: bool
+) -> tuple[tuple[Offer, ...], Callable[..., object] | None]:
+    """Everything that the plugin offers, and its hook that is called later, if it has it."""
     if not EntryPoint.pattern.match(candidate.target):
         example = f'[project.entry-points."{hookspecs.ENTRY_POINT_GROUP}"] {candidate.name} = "its_package.plugin"'
         raise _Fault(
@@ -84,13 +88,23 @@ def _load_offers(candidate: Candidate, has_closed_kinds: bool) -> tuple[Offer, .
     with _blaming(f"{candidate.target} cannot be searched for hooks", report_it):
         implementations = _find_implementations(candidate, plugin)
     offers: list[Offer] = []
+    extend_application: Callable[..., object] | None = None
     for hook, implementation in implementations:
+        if hook == EXTENSION_HOOK:
+            extend_application = _with_service(implementation)
+            continue
         with _blaming(f"its hook {hook} raised", report_it):
             offers += _checked(hook, HOOKS[hook], implementation.function(), report_it)
     if has_closed_kinds:
         offers += plugin.closed_kinds()
     _check_names(offers, report_it)
-    return tuple(offers)
+    return tuple(offers), extend_application
+
+
+def _with_service(implementation: pluggy.HookImpl) -> Callable[..., object]:
+    """The implementation as a function of the Service, which it need not take."""
+    function: Callable[..., object] = implementation.function
+    return function if implementation.argnames else lambda service: function()
 
 
 def _find_implementations(candidate: Candidate, plugin: object) -> list[tuple[str, pluggy.HookImpl]]:
@@ -105,22 +119,22 @@ def _find_implementations(candidate: Candidate, plugin: object) -> list[tuple[st
     for hook, implementation in found:
         _check_implementation(hook, implementation)
     marked = {hook for hook, _ in found}
-    for hook in HOOKS:
+    for hook in (*HOOKS, EXTENSION_HOOK):
         if hook not in marked and callable(getattr(plugin, hook, None)):
             raise _Fault(
                 PluginStatus.INCOMPATIBLE,
                 f"its function {hook} is not marked as a hook implementation",
                 "write @jubako.hookimpl above it",
             )
-    order = list(HOOKS)
-    return sorted((pair for pair in found if pair[0] in HOOKS), key=lambda pair: order.index(pair[0]))
+    order = [*HOOKS, EXTENSION_HOOK]
+    return sorted((pair for pair in found if pair[0] in order), key=lambda pair: order.index(pair[0]))
 
 
 def _check_implementation(hook: str, implementation: pluggy.HookImpl) -> None:
-    if hook not in HOOKS:
+    if hook not in (*HOOKS, EXTENSION_HOOK):
         if implementation.optionalhook:
             return
-        near = difflib.get_close_matches(hook, HOOKS, n=1)
+        near = difflib.get_close_matches(hook, (*HOOKS, EXTENSION_HOOK), n=1)
         raise _Fault(
             PluginStatus.INCOMPATIBLE,
             f"it implements the hook {hook}, which this version of Jubako does not have",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import attrs
@@ -67,6 +68,7 @@ class PluginReport:
         offers: everything that was taken from it; of a conflict in offers, what is contested too.
         missing: the offers among these that need a package that is not installed.
         load_s: seconds that it took to load.
+        extend_application: its implementation of the hook of that name; None if it has none.
     """
 
     candidate: Candidate
@@ -77,6 +79,7 @@ class PluginReport:
     offers: tuple[Offer, ...] = ()
     missing: tuple[MissingRequirement, ...] = ()
     load_s: float = 0.0
+    extend_application: Callable[..., object] | None = attrs.field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -46,7 +46,9 @@ class Inbox:
         if message["type"] in _DISCONNECTS:
             self.close()
         else:
-            while len(self._messages) >= self._limit and not self._is_closed:
+            # A message of a WebSocket is whole, and may be as large as a body: no more than one waits.
+            limit = 1 if message["type"] == "websocket.receive" else self._limit
+            while len(self._messages) >= limit and not self._is_closed:
                 self._putter = asyncio.get_running_loop().create_future()
                 await self._putter
             if self._is_closed:

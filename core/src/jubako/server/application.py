@@ -1,7 +1,8 @@
 """`Application`: one ASGI callable that serves one Service, whatever HTTP server stands under it.
 
-The request path, outermost first: limits and Host check ▸ access log and metrics ▸ CORS ▸ API keys ▸ inference routes ▸
-Quart. Layers are wrapped round each other once, here; one that is switched off is not there.
+The request path, outermost first: limits and Host check ▸ access log and metrics ▸ CORS ▸ API keys ▸ plugins'
+middleware ▸ the service's middleware ▸ inference routes ▸ Quart, plugins' routes and mounts. Layers are wrapped round
+each other once, when the application starts; one that is switched off is not there.
 """
 
 from __future__ import annotations
@@ -17,22 +18,29 @@ from prometheus_client import CollectorRegistry
 from jubako.contracts.backend import Backend
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
 from jubako.contracts.offers import BackendType
-from jubako.errors import JubakoError
+from jubako.errors import InternalServerError, JubakoError
 from jubako.server.access_log import AccessLog
 from jubako.server.api_keys import ApiKeys
+from jubako.server.bounds import Bounds
 from jubako.server.cors import Cors
 from jubako.server.endpoints import PATHS, make_endpoints
 from jubako.server.entrance import Entrance, RequestFinished
+from jubako.server.extensions import Extensions, PluginRoute, collect_extensions
 from jubako.server.held_bytes import HeldBytes
 from jubako.server.inference import InferenceRoutes, Workplace
 from jubako.server.limits import HostCheck
 from jubako.server.log_lines import choose_format
 from jubako.server.metrics import ServiceMetrics
 from jubako.server.metrics_page import ALONE, MetricsPage, OneOfMany
+from jubako.server.middleware import wrap_in_middleware
+from jubako.server.mounts import Mounted, OtherRoutes
 from jubako.server.readiness import Readiness
 from jubako.server.request_watch import RequestWatch
+from jubako.server.startup import StartAndStop
 from jubako.server.thread_pool import ThreadPool
+from jubako.server.wsgi import WsgiAdapter
 from jubako.services import Service
+from jubako.services.mounting import Mount, WsgiApp
 from jubako.settings import ServerSettings
 from jubako.workspace import Workspace, using_workspace
 
@@ -85,7 +93,11 @@ class Application:
         self._access_log = _open_access_log(settings, one_of.slot)
         page = None if self._metrics is None else MetricsPage(self._metrics, self._decoders, one_of)
         self._quart = make_endpoints(service, settings, self._readiness, page)
-        self._request_path = self._wrap(settings)
+        held = HeldBytes(settings.max_held_bytes)
+        self._workplace = Workplace(settings, self._threads, self._decoders, RequestWatch(), held)
+        self._mounts = tuple(self._open_mount(mount) for mount in service.mount_apps)
+        self._start_and_stop = StartAndStop(service, self._mounts, self._threads)
+        self._entrance: Entrance
 
     @property
     def registries(self) -> tuple[CollectorRegistry, ...]:
@@ -98,32 +110,47 @@ class Application:
         if scope_type == "http":
             if not self._readiness.has_started:
                 await self.start(_BACKEND_WITHOUT_LIFESPAN)
-            await self._request_path(scope, receive, send)
+            await self._entrance(scope, receive, send)
         elif scope_type == "lifespan":
             await self._live(receive, send)
+        elif scope_type == "websocket":
+            if not self._readiness.has_started:
+                await self.start(_BACKEND_WITHOUT_LIFESPAN)
+            await self._entrance.converse(scope, receive, send)
         else:
-            # Before `websocket.accept` this is a 403: nothing here speaks WebSocket.
-            await send({"type": "websocket.close"})
+            raise InternalServerError(f"an ASGI server asked for {str(scope_type)[:40]!r}, which is not known here.")
 
     async def start(self, backend_name: str | None = None) -> None:
-        """Start the runners and wait until they are warm; a second call waits for the first, or does nothing.
+        """Start all there is; a second call waits for the first, or does nothing.
+
+        The runners come first and are warm then, the functions of `on_startup` next, the lifespans of mounted
+        applications last. What has been started is stopped again if one fails.
 
         Args:
             backend_name: where the runners run, unless a backend was given; None is what the settings name.
 
         Raises:
-            JubakoError: a runner or its backend cannot start.
+            JubakoError: a runner or its backend cannot start, middleware cannot be made, or one of the service's own
+                functions or mounted applications fails.
         """
         async with self._start_lock:
             if self._readiness.has_started:
                 return
-            await self._quart.startup()
-            if self._service.runners:
-                with using_workspace(self._workspace):
-                    backend = self._given_backend or self._open_backend(backend_name)
-                    observers = () if self._metrics is None else (self._metrics,)
-                    await backend.start(tuple(self._service.runners.values()), observers)
-                self._readiness.backend = backend
+            with using_workspace(self._workspace):
+                extensions = collect_extensions(
+                    self._workspace.composition,
+                    self._service,
+                    {*PATHS, *(f"/{api.route}" for api in self._service.apis.values())},
+                    is_strict=self._workspace.settings.plugins.strict,
+                )
+                self._entrance = self._wrap(extensions)
+                await self._quart.startup()
+                try:
+                    await self._start_runners(backend_name, extensions)
+                    await self._start_and_stop.start()
+                except BaseException:
+                    await self._stop_runners()
+                    raise
             self._readiness.has_started = True
 
     async def stop(self) -> None:
@@ -132,11 +159,12 @@ class Application:
             if not self._readiness.has_started:
                 return
             self._readiness.has_started = False
-            backend, self._readiness.backend = self._readiness.backend, None
             try:
-                if backend is not None:
-                    await backend.stop()
-                await self._quart.shutdown()
+                try:
+                    with using_workspace(self._workspace):
+                        await self._start_and_stop.stop()
+                finally:
+                    await self._stop_runners()
             finally:
                 self._threads.close()
                 self._decoders.close()
@@ -147,11 +175,29 @@ class Application:
         """Say on `/readyz` that no new requests should come; those that do are answered still."""
         self._readiness.is_draining = True
 
-    def _wrap(self, settings: ServerSettings) -> ASGIApp:
-        held = HeldBytes(settings.max_held_bytes)
-        workplace = Workplace(settings, self._threads, self._decoders, RequestWatch(), held)
+    async def _start_runners(self, backend_name: str | None, extensions: Extensions) -> None:
+        if not self._service.runners:
+            return
+        backend = self._given_backend or self._open_backend(backend_name)
+        observers = [observer for observer in extensions.observers if observer.hears_batches]
+        own = () if self._metrics is None else (self._metrics,)
+        await backend.start(tuple(self._service.runners.values()), (*own, *observers))
+        self._readiness.backend = backend
+
+    async def _stop_runners(self) -> None:
+        backend, self._readiness.backend = self._readiness.backend, None
+        if backend is not None:
+            await backend.stop()
+        await self._quart.shutdown()
+
+    def _open_mount(self, mount: Mount) -> Mounted:
+        workplace = self._workplace
+        app = WsgiAdapter(mount.app, workplace) if isinstance(mount.app, WsgiApp) else mount.app
+        return Mounted(mount, Bounds(app, f"the application mounted at {mount.path}", workplace))
+
+    def _wrap(self, extensions: Extensions) -> Entrance:
+        settings, workplace = self._workplace.settings, self._workplace
         apis = tuple(self._service.apis.values())
-        labels = {path: path for path in PATHS} | {f"/{api.route}": api.name for api in apis}
         finished: list[RequestFinished] = []
         started: list[Callable[[str], None]] = []
         if self._metrics is not None:
@@ -159,15 +205,38 @@ class Application:
             finished.append(self._metrics.request_finished)
         if self._access_log is not None:
             finished.append(self._access_log.request_finished)
+        finished += [observer.request_finished for observer in extensions.observers if observer.hears_requests]
 
-        app: ASGIApp = InferenceRoutes(cast("ASGIApp", self._quart), apis, workplace)
+        routes: dict[str, ASGIApp] = {
+            path: Bounds(PluginRoute(route, self._threads), f"route {path} of {plugin}", workplace)
+            for path, (plugin, route) in extensions.routes.items()
+        }
+        quart = Bounds(cast("ASGIApp", self._quart), "the built-in pages", workplace)
+        built_in = {*PATHS, *(rule.rule for rule in self._quart.url_map.iter_rules())}
+        app: ASGIApp = InferenceRoutes(OtherRoutes(quart, built_in, routes, self._mounts), apis, workplace)
+        app = wrap_in_middleware(app, self._service, extensions.middleware)
         if settings.api_keys:
             app = ApiKeys(app, settings.api_keys)
         if settings.cors.enabled:
             app = Cors(app, settings.cors)
         origins = settings.cors.access_control_allow_origin if settings.cors.enabled else ()
         hosts = HostCheck(settings.host, settings.allowed_hosts, origins)
-        return Entrance(app, hosts, lambda path: labels.get(path, "other"), tuple(started), tuple(finished), held)
+        label_of = self._labels(extensions)
+        return Entrance(app, hosts, label_of, tuple(started), tuple(finished), workplace.held)
+
+    def _labels(self, extensions: Extensions) -> Callable[[str], str]:
+        labels = {path: path for path in PATHS}
+        labels |= {path: route.name for path, (_, route) in extensions.routes.items()}
+        labels |= {f"/{api.route}": api.name for api in self._service.apis.values()}
+        mounts = sorted(self._service.mount_apps, key=lambda mount: len(mount.path), reverse=True)
+
+        def label_of(path: str) -> str:
+            label = labels.get(path)
+            if label is None:
+                label = next((mount.label for mount in mounts if mount.holds(path)), "other")
+            return label
+
+        return label_of
 
     def _open_backend(self, name: str | None) -> Backend:
         composition, settings = self._workspace.composition, self._workspace.settings

@@ -44,7 +44,8 @@ class Cors:
         """Answer a preflight request, or pass the request on and add the headers to its answer."""
         exchange: Exchange = scope[SCOPE_KEY]
         origin = exchange.headers.get(b"origin")
-        if origin is None:
+        # For WebSockets there is no CORS: the entrance has looked at their origin.
+        if origin is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers, is_allowed = self._origin_headers(origin)

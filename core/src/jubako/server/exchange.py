@@ -15,6 +15,9 @@ SCOPE_KEY = "jubako.exchange"
 # Status in log and metrics of a request whose client went away; never sent.
 CLIENT_LEFT = 499
 
+# What stands for the method of a WebSocket, which has none in ASGI.
+WEBSOCKET = "WEBSOCKET"
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 # W3C Trace Context, section 3.2.2; a later version may have more at the end.
@@ -31,7 +34,7 @@ class Exchange:
 
     Attributes:
         id: the request's id, from the client if it sent a sane one.
-        method: upper case.
+        method: upper case; `WEBSOCKET` for one.
         path: percent-encoding undone, without the root path.
         headers: names in lower case; of repeated ones the last.
         label: the API's name, a built-in endpoint's path or `other`; bounded, so that it can be a metric's label.
@@ -63,7 +66,7 @@ class Exchange:
 
     def __init__(self, scope: dict[str, Any], path: str, label: str, started_s: float) -> None:
         self.id = ""
-        self.method: str = scope["method"]
+        self.method: str = scope.get("method", WEBSOCKET)
         self.path = path
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.label = label

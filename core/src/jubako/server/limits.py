@@ -16,6 +16,15 @@ from jubako.settings import ServerSettings
 _SECONDS = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
+_OTHER_HOST = problem_of_status(
+    421, "The Host header names another server. Do: add the name to server.allowed_hosts if it is meant."
+)
+_OTHER_ORIGIN = problem_of_status(
+    403,
+    "The Origin header is that of another server's page. Do: if it is meant, add its name to server.allowed_hosts, or "
+    "the origin to server.cors.access_control_allow_origin so that the page may read answers too.",
+)
+
 
 class ClientLeft(Exception):
     """The client closed the connection before its request was whole; there is nobody to answer."""
@@ -61,6 +70,19 @@ class HostCheck:
         scheme, _, authority = origin.partition(b"://")
         return scheme in (b"http", b"https") and self.allows(authority)
 
+    def allows_websocket(self, origin: bytes | None, host: bytes | None) -> bool:
+        """True for pages of this very host, of an allowed name or origin, and for clients that are no page's script.
+
+        CORS does not hold for WebSockets: a page of any origin could open one and read it, with its visitor's cookies.
+        So this is checked on every address.
+        """
+        if origin is None or origin in self._origins or b"*" in self._origins:
+            return True
+        scheme, _, authority = origin.partition(b"://")
+        if scheme not in (b"http", b"https"):
+            return False
+        return authority.lower() == (host or b"").lower() or (self.is_on and self.allows(authority))
+
 
 def is_loopback(host: str) -> bool:
     """True if the address is reached from this machine only."""
@@ -91,16 +113,18 @@ def refusal(path: str, headers: Mapping[bytes, bytes], hosts: HostCheck) -> Prob
         return problem_of_status(400, detail, headers=((b"connection", b"close"),))
     if hosts.is_on:
         if not hosts.allows(headers.get(b"host")):
-            detail = "The Host header names another server. Do: add the name to server.allowed_hosts if it is meant."
-            return problem_of_status(421, detail)
+            return _OTHER_HOST
         if not hosts.allows_origin(headers.get(b"origin")):
-            detail = (
-                "The Origin header is that of another server's page. Do: if it is meant, add its name to "
-                "server.allowed_hosts, or the origin to server.cors.access_control_allow_origin so that the page may "
-                "read answers too."
-            )
-            return problem_of_status(403, detail)
+            return _OTHER_ORIGIN
     return None
+
+
+def websocket_refusal(path: str, headers: Mapping[bytes, bytes], hosts: HostCheck) -> Problem | None:
+    """The reason to refuse a WebSocket by its target and headers alone, or None; see `HostCheck.allows_websocket`."""
+    problem = refusal(path, headers, hosts)
+    if problem is None and not hosts.allows_websocket(headers.get(b"origin"), headers.get(b"host")):
+        return _OTHER_ORIGIN
+    return problem
 
 
 async def read_body(
@@ -133,9 +157,7 @@ async def read_body(
             expected="an uncompressed body",
             do="send the body without Content-Encoding",
         )
-    declared = headers.get(b"content-length")
-    if declared is not None and _declared_bytes(declared) > max_bytes:
-        raise _too_large(max_bytes)
+    check_declared_length(headers, max_bytes)
     message = await receive()
     pieces: list[bytes] = []
     size = 0
@@ -146,13 +168,9 @@ async def read_body(
         if piece:
             size += len(piece)
             if size > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             if len(pieces) == max_chunks:
-                raise BadInput(
-                    f"The body came in more than {max_chunks} pieces.",
-                    expected=f"at most {max_chunks} chunks",
-                    do="send larger chunks, or a Content-Length",
-                )
+                raise too_many_pieces(max_chunks)
             held.hold(exchange, len(piece))
             pieces.append(piece)
         if not message.get("more_body", False):
@@ -177,6 +195,18 @@ def read_timeout(value: bytes) -> float:
     return seconds
 
 
+def check_declared_length(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
+    """Refuse a body that is declared larger than may be, before anything of it is read.
+
+    Raises:
+        PayloadTooLarge: it is.
+        BadInput: its declared length is no number.
+    """
+    declared = headers.get(b"content-length")
+    if declared is not None and _declared_bytes(declared) > max_bytes:
+        raise too_large(max_bytes)
+
+
 def _declared_bytes(value: bytes) -> int:
     # int() takes signs, spaces and underscores, and refuses thousands of digits with an error of its own.
     if not value.isdigit() or len(value) > 20:
@@ -184,9 +214,19 @@ def _declared_bytes(value: bytes) -> int:
     return int(value)
 
 
-def _too_large(max_bytes: int) -> PayloadTooLarge:
+def too_large(max_bytes: int) -> PayloadTooLarge:
+    """The error for a body of more bytes than may be."""
     return PayloadTooLarge(
         f"The body has more than {max_bytes} bytes.",
         expected=f"at most {max_bytes} bytes",
         do="send less at once, or raise server.max_body_bytes",
+    )
+
+
+def too_many_pieces(max_chunks: int) -> BadInput:
+    """The error for a body that comes in more pieces than may be."""
+    return BadInput(
+        f"The body came in more than {max_chunks} pieces.",
+        expected=f"at most {max_chunks} chunks",
+        do="send larger chunks, or a Content-Length",
     )

@@ -13,6 +13,9 @@ from jubako.settings import ServerSettings
 # Bounds what one connection can leave behind in counters; no client reaches it by accident.
 _MAX_REQUESTS_A_CONNECTION = 1_000_000
 
+# So that the system notices a WebSocket's client that has vanished, and proxies take none for idle.
+_PING_S = 20.0
+
 
 class ProtocolConfig(Config):
     """Hypercorn's configuration, as far as its protocols look at it.
@@ -29,6 +32,7 @@ class ProtocolConfig(Config):
         self.h2_max_header_list_size = settings.max_header_bytes
         self.keep_alive_max_requests = _MAX_REQUESTS_A_CONNECTION
         self.websocket_max_message_size = settings.max_body_bytes
+        self.websocket_ping_interval = _PING_S
         self.errorlog = logging.getLogger("jubako.server.hypercorn")
         self._date_second = 0
         self._headers: list[tuple[bytes, bytes]] = []

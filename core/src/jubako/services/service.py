@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from jubako._references import load_reference
 from jubako.contracts.descriptor import Descriptor
+from jubako.contracts.http_server import ASGIApp
 from jubako.errors import InvalidArgument
 from jubako.runners import Runner, SimpleRunner
 from jubako.services.api import InferenceAPI
+from jubako.services.mounting import AddedMiddleware, Mount, checked_hook, checked_middleware, checked_mount
 from jubako.services.openapi import describe_service
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, current_workspace
@@ -39,6 +41,10 @@ class Service:
         name: the name.
         runners: the runners by name.
         apis: the APIs by name, in the order they were added; of this Service alone.
+        mount_apps: the mounted applications, as tuples of application, path and name, in the order they were added.
+        middlewares: the ASGI middleware, as tuples of class and options; the first is outermost.
+        startup_functions: what `on_startup` was given.
+        shutdown_functions: what `on_shutdown` was given.
         tag: the Bento's exact tag, if the Service was loaded from one; else None.
         bento: that Bento; else None.
         import_string: where the Service was loaded from, `module:attribute`; None for one that was only made.
@@ -55,6 +61,10 @@ class Service:
         self.name = Tag(name.lower() if isinstance(name, str) else name).name
         self.runners = _by_name(name, runners)
         self.apis: dict[str, InferenceAPI] = {}
+        self.mount_apps: list[Mount] = []
+        self.middlewares: list[AddedMiddleware] = []
+        self.startup_functions: list[Callable[[], Any]] = []
+        self.shutdown_functions: list[Callable[[], Any]] = []
         self.tag: Tag | None = None
         self.bento: Any = None
         self.import_string: str | None = None
@@ -112,6 +122,83 @@ class Service:
 
         return add
 
+    def mount_asgi_app(self, app: ASGIApp, path: str = "/", name: str | None = None) -> None:
+        """Serve an ASGI application below a path: HTTP, WebSocket, and its lifespan, after the Service's own start.
+
+        Built-in routes and APIs are looked up first, then the mount with the longest path.
+
+        Args:
+            app: the application; it gets the path as `root_path`.
+            path: with or without a leading slash; `/` is all that nothing else answers.
+            name: for log and metrics; the path's if None.
+
+        Raises:
+            InvalidArgument: the application cannot be called; the path is none, is taken, or the server's own.
+        """
+        self._mount(checked_mount(self.name, app, path, name, is_wsgi=False))
+
+    def mount_wsgi_app(self, app: Callable[..., Any], path: str = "/", name: str | None = None) -> None:
+        """Serve a WSGI application, such as Flask's, below a path; see `mount_asgi_app`.
+
+        It is called in the pool of threads of sync APIs, where `runner.run` works, with the whole body of the request.
+
+        Args:
+            app: the application; it gets the path as `SCRIPT_NAME`.
+            path: with or without a leading slash; `/` is all that nothing else answers.
+            name: for log and metrics; the path's if None.
+
+        Raises:
+            InvalidArgument: the application cannot be called; the path is none, is taken, or the server's own.
+        """
+        self._mount(checked_mount(self.name, app, path, name, is_wsgi=True))
+
+    def add_asgi_middleware(self, middleware_cls: Callable[..., ASGIApp], **options: Any) -> None:
+        """Wrap the application in ASGI middleware: every route, mount and page, HTTP and WebSocket, probes included.
+
+        The one that was added first is outermost. Limits, Host check, access log and metrics, CORS and API keys stay
+        outside, so what a middleware rejects is logged and counted. A lifespan is not passed through middleware.
+
+        Args:
+            middleware_cls: called once, when the application starts, as `middleware_cls(app, **options)`; if it raises,
+                the application does not start.
+            options: keyword arguments.
+
+        Raises:
+            InvalidArgument: it cannot be called.
+        """
+        self.middlewares.append(checked_middleware(self.name, middleware_cls, options))
+
+    def on_startup(self, function: _Function) -> _Function:
+        """Decorate a function so that it is called in each API worker when it starts; it is returned unchanged.
+
+        The runners can be called by then, and no request has come yet. Functions are called one after the other, in the
+        order they were added; a coroutine function is awaited, any other runs in a thread. One that raises keeps the
+        worker from starting.
+
+        Raises:
+            InvalidArgument: it cannot be called without arguments.
+        """
+        self.startup_functions.append(checked_hook(self.name, "on_startup", function))
+        return function
+
+    def on_shutdown(self, function: _Function) -> _Function:
+        """Decorate a function so that it is called in each API worker that stops, after the last answer.
+
+        The runners can still be called. What was added last is called first. One that raises is logged, and the others
+        are called all the same; none is called where the start failed.
+
+        Raises:
+            InvalidArgument: it cannot be called without arguments.
+        """
+        self.shutdown_functions.append(checked_hook(self.name, "on_shutdown", function))
+        return function
+
+    def on_asgi_app_startup(self) -> Any:
+        """Called before the functions of `on_startup`; does nothing unless a subclass overrides it."""
+
+    def on_asgi_app_shutdown(self) -> Any:
+        """Called after the functions of `on_shutdown`; does nothing unless a subclass overrides it."""
+
     def openapi_doc(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of this Service, JSON-like; a new one each time."""
         return describe_service(self.name, self.version, self.doc, self.apis.values())
@@ -123,17 +210,22 @@ class Service:
             return f"jubako.Service(name={self.name!r}, import_string={self.import_string!r})"
         return f"jubako.Service(name={self.name!r}, runners=[{', '.join(self.runners)}])"
 
+    def _mount(self, mount: Mount) -> None:
+        for other in self.mount_apps:
+            if other.path == mount.path:
+                raise InvalidArgument(
+                    f"Service {self.name!r} has an application mounted at {mount.path!r} already.",
+                    do="give one of them another path",
+                )
+        self.mount_apps.append(mount)
+
     def _add(self, api: InferenceAPI) -> None:
         if api.name in self.apis:
             raise InvalidArgument(
                 f"Service {self.name!r} has an API {api.name!r} already.", do="give one of them another name=…"
             )
         for other in self.apis.values():
-            if other.route == api.route:
-                raise InvalidArgument(
-                    f"APIs {other.name!r} and {api.name!r} of Service {self.name!r} have one route, '/{api.route}'.",
-                    do="give one of them another route=…",
-                )
+            api.check_beside(other, self.name)
         self.apis[api.name] = api
 
 

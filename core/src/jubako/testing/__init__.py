@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jubako.testing.batch_policy_tests import BatchPolicyTests
     from jubako.testing.build_step_tests import BuildStepTests
     from jubako.testing.descriptor_tests import DescriptorTests
+    from jubako.testing.extension_tests import ExtensionTests
     from jubako.testing.http_server_tests import HttpServerTests
     from jubako.testing.payload_type_tests import PayloadTypeTests
     from jubako.testing.plugin_tests import PluginTests
@@ -27,6 +28,7 @@ __all__ = [
     "BatchPolicyTests",
     "BuildStepTests",
     "DescriptorTests",
+    "ExtensionTests",
     "HttpServerTests",
     "PayloadTypeTests",
     "PluginTests",
@@ -40,6 +42,7 @@ _MODULES = {
     "BatchPolicyTests": "batch_policy_tests",
     "BuildStepTests": "build_step_tests",
     "DescriptorTests": "descriptor_tests",
+    "ExtensionTests": "extension_tests",
     "HttpServerTests": "http_server_tests",
     "PayloadTypeTests": "payload_type_tests",
     "PluginTests": "plugin_tests",
