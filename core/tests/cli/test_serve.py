@@ -192,6 +192,22 @@ def test_a_target_that_names_nothing_is_one_paragraph_and_exit_code_1(start, tar
     assert "Do: " in server.text
 
 
+def test_a_source_that_fails_is_one_paragraph_with_its_own_lines_and_exit_code_1(start, folder):
+    (folder / "helper.py").write_text("def fail():\n    import jubako_no_such_package\n\nfail()\n")
+    (folder / "service.py").write_text("import helper\n")
+    server = start("service.py:svc")
+    assert server.ended() == 1
+    place = folder.resolve()
+    assert (
+        f"Error: {place}/service.py cannot be imported.\n"
+        "It raises ModuleNotFoundError: No module named 'jubako_no_such_package'\n"
+        f'  File "{place}/service.py", line 1, in <module>\n    import helper\n'
+        f'  File "{place}/helper.py", line 4, in <module>\n    fail()\n'
+        f'  File "{place}/helper.py", line 2, in fail\n    import jubako_no_such_package\n'
+        "Do: install the package of 'jubako_no_such_package', or correct the import"
+    ) in server.text
+
+
 def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start, folder):
     (folder / "broken.py").write_text(
         "import jubako\n"
