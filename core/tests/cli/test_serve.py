@@ -227,7 +227,9 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     project = folder / "project"
     project.mkdir()
     (folder / "service.py").rename(project / "service.py")
-    (folder / "jubako.yaml").write_text("server:\n  api_keys: [opensesame]\n  workers: 3\n")
+    (folder / "jubako.yaml").write_text(
+        "server:\n  api_keys: [opensesame]\n  workers: 3\nrunners:\n  named: {iris: {batching: {max_batch_size: 2}}}\n"
+    )
     server = start("service.py:svc", "--working-dir", "project", "--config", "jubako.yaml", "--workers", "2")
     server.wait_until_ready()
     if sys.platform == "linux":
@@ -237,6 +239,7 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
     assert "opensesame" not in server.text
+    assert server.text.count("runners.named.iris is of no runner of this service: it has none") == 1
 
 
 def test_a_broken_plugin_is_told_of_and_serving_goes_on(start, site):

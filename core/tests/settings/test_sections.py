@@ -106,6 +106,12 @@ def test_a_runners_name_of_the_environment_is_found_whatever_its_case():
     assert one.for_runner("RowSum").batching.max_batch_size is None
 
 
+def test_names_that_are_of_no_runner_are_told_whatever_their_case():
+    runners = RunnersSettings(named={"iris": OneRunnerSettings(), "Irs": OneRunnerSettings()})
+    assert runners.names_without_runner(["IRIS", "other"]) == ("Irs",)
+    assert runners.names_without_runner([]) == ("iris", "Irs")
+
+
 @pytest.mark.parametrize(("section", "options"), [(BatchingSettings, BatchOptions), (ResourceSettings, ResourceQuota)])
 def test_every_change_is_an_option_of_a_runner(section, options):
     assert {field.name for field in attrs.fields(section)} <= {field.name for field in attrs.fields(options)}

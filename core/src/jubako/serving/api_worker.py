@@ -42,7 +42,7 @@ from jubako.serving.control import (
     Warm,
 )
 from jubako.serving.links import ProcessLink
-from jubako.serving.logs import configure_logging
+from jubako.serving.logs import configure_logging, warn_of_unused_names
 from jubako.serving.metrics_reports import MetricsReports
 from jubako.serving.planning import compose_planned, find_target, make_plan, pinned_workspace
 from jubako.serving.signals import end_process_after
@@ -130,6 +130,8 @@ class ApiWorker:
         workspace = pinned_workspace(target.workspace(outer), self._start.plan, self._link.agree)
         with using_workspace(workspace):
             service = import_target(target)
+            if self._plan is None:
+                warn_of_unused_names(settings.runners, service.runners)
             self._plan = self._plan or make_plan(service, target, workspace, self._start.generation)
             self._link.send(Planned(self._plan))
             http_server: HttpServer = outer.composition.resolve(server, "serve")

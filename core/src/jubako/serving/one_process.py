@@ -17,7 +17,7 @@ from jubako.server.limits import is_open_to_all
 from jubako.server.tls import open_tls_context
 from jubako.services.targets import import_target, resolve_target
 from jubako.serving.listening import address_of, open_listening_socket
-from jubako.serving.logs import configure_logging
+from jubako.serving.logs import configure_logging, warn_of_unused_names
 from jubako.serving.signals import StopSignals, end_process_after
 from jubako.settings import ServerSettings, Settings
 from jubako.workspace import open_workspace, using_workspace
@@ -65,6 +65,7 @@ def serve_target(text: str, *, settings: Settings, working_dir: Path, announce: 
         using_workspace(workspace),
     ):
         service = import_target(target)
+        warn_of_unused_names(settings.runners, service.runners)
         application = make_application(service, workspace=workspace)
 
         def ready() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -127,3 +127,12 @@ class RunnersSettings:
             batching=attrs.evolve(self.batching, **one.batching.changes()),
             resources=attrs.evolve(self.resources, **one.resources.changes()),
         )
+
+    def names_without_runner(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names in `named` that are of no runner.
+
+        Args:
+            names: of the runners that there are.
+        """
+        known = {name.lower() for name in names}
+        return tuple(name for name in self.named if name.lower() not in known)
