@@ -259,14 +259,21 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
         "    return model.path_of('value.txt').read_text()\n"
     )
     packed = jubako.bentos.build("service:svc", additional_models=["numbers"], version="packed")
+    (project / "service.py").write_text(
+        "import os, jubako, jubako.models\n"
+        "svc = jubako.Service('toy')\n"
+        "if os.path.exists('ask'):\n"
+        "    jubako.models.get('numbers')\n"
+    )
     bare = jubako.bentos.build("service:svc", version="bare")
+    (project / "ask").touch()
+    with pytest.raises(NotFound, match="numbers"):
+        load(bare.tag)
     jubako.models.delete("numbers")
     service = load(packed.tag)
     assert answer(service) == "42"
     assert [tag.name for tag in service.workspace.model_store.list()] == ["numbers"]
     assert service.workspace.trust is workspace.trust
-    with pytest.raises(NotFound, match="numbers"):
-        load(bare.tag)
 
 
 def test_other_stores_can_be_given(project, write_service, tmp_path):
