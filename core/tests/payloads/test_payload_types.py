@@ -106,6 +106,27 @@ class TestTuple(PayloadTypeTests):
         return isinstance(left, tuple) and np.array_equal(left[0], right[0]) and left[1:] == right[1:]
 
 
+class TestDict(PayloadTypeTests):
+    name = "dict"
+
+    def batches(self):
+        return [{"n": np.arange(2), "s": ["a", "b"]}, {"n": np.arange(2, 4), "s": ["c", "d"]}]
+
+    def misfits(self):
+        return [{"n": np.arange(2)}, {"n": np.arange(2.0), "s": ["a", "b"]}, {"m": np.arange(2), "s": ["a", "b"]}]
+
+    def same(self, left, right):
+        return type(left) is dict and repr(left) == repr(right)
+
+
+class TestDictOfOtherNames(TestDict):
+    def batches(self):
+        return [{1: ["a", "b"], "two\n": [{1}, 2]}, {1: ["c", "d"], "two\n": [3, 4]}]
+
+    def misfits(self):
+        return []
+
+
 @given(
     hnp.arrays(st.sampled_from([np.float32, np.int64, np.uint8, np.bool_]), hnp.array_shapes(min_dims=1, max_dims=3))
 )
@@ -127,7 +148,7 @@ def test_a_row_of_joined_arrays_is_the_single_that_was_given(data):
         np.testing.assert_array_equal(payload.row(joined, index, axis), single)
 
 
-@pytest.mark.parametrize("name", ["ndarray", "list", "tuple", "scalar", "dataframe", "series"])
+@pytest.mark.parametrize("name", ["ndarray", "list", "tuple", "dict", "scalar", "dataframe", "series"])
 @pytest.mark.parametrize("header", [{}, {"layout": "json"}, {"layout": "tree"}, {"dtype": "O", "shape": [1]}])
 def test_bytes_that_do_not_say_that_they_are_a_pickle_are_never_unpickled(tmp_path, name, header):
     for pickled in pickles_that_create(tmp_path / "canary"):
@@ -180,6 +201,11 @@ def test_lists_and_frames_have_rows_along_axis_zero_only(value):
 def test_an_array_without_the_axis_is_refused():
     with pytest.raises(InvalidArgument, match=r"shape \(3,\) has no rows along axis 1"):
         TABLE.for_value(np.zeros(3)).count_rows(np.zeros(3), 1)
+
+
+def test_dictionaries_of_other_names_are_not_joined():
+    with pytest.raises(InvalidArgument, match=r"with \['a'\] cannot be joined with one with \['b'\]"):
+        TABLE.for_value({}).join([{"a": [1]}, {"b": [1]}], 0)
 
 
 def test_parts_of_a_tuple_must_have_the_same_rows():

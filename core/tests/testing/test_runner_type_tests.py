@@ -71,10 +71,15 @@ FAULTS = {
         {TAKES.format("save")},
         "should have signatures=None",
     ),
-    "renames": (
+    "calls_the_model_a_toy": (
         (("def save(name, model,", "def save(name, toy,\n"), ("name, model, module", "name, toy, module")),
-        {TAKES.format("save")},
-        "does not take 'model' as its positional argument 2",
+        set(),
+        "",
+    ),
+    "renames": (
+        (("def load(tag,", "def load(model,\n"), ("load_object(tag", "load_object(model")),
+        {TAKES.format("load")},
+        "does not take 'tag' as its positional argument 1",
     ),
     "needs_more": (
         (("def load_runner(tag, *,", "def load_runner(tag, *, device,"),),

@@ -11,12 +11,16 @@ from jubako.values.tag import Tag
 
 
 class SaveModel(Protocol):
-    """`jubako.<runner type>.save`; a runner type may take further keyword arguments."""
+    """`jubako.<runner type>.save`; a runner type may take further keyword arguments.
+
+    The first two are given by position: a runner type calls the model what its users call it.
+    """
 
     def __call__(
         self,
         name: str,
         model: Any,
+        /,
         *,
         signatures: Mapping[str, SignatureLike] | None = None,
         labels: Mapping[str, str] | None = None,

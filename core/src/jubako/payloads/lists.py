@@ -56,8 +56,6 @@ class ListPayload(Payload):
 
     def encode(self, batch: Any) -> EncodedPayload:
         """Bytes as buffers, JSON-like items as JSON, also with arrays in them; all others as a private pickle."""
-        if type(batch) is not list:
-            return _pickled.encode(self.name, batch)
         if batch and all(type(item) is bytes for item in batch):
             return EncodedPayload(self.name, {"layout": "bytes"}, tuple(batch))
         if all(_is_json_like(item, _MAX_JSON_DEPTH) for item in batch):

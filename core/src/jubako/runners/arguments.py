@@ -86,7 +86,7 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
             payload = table.for_value(value)
         elif not payload.is_batch(given):  # type: ignore[union-attr]
             payload = None
-        elif isinstance(given, tuple):
+        elif isinstance(given, list | tuple) and type(given) is not list:
             value = list(given)
             payload = table.for_value(value)
         batches.append(value)

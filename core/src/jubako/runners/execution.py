@@ -154,9 +154,9 @@ def _share_result(
 
 
 def _plain(result: Any) -> Any:
-    """Named tuples and other kinds of dictionaries as plain ones, for their rows are none of these in any backend."""
+    """Named tuples and other kinds of lists and dictionaries as plain ones, which parts of them are in any backend."""
     if isinstance(result, tuple):
         return tuple(map(_plain, result))
     if isinstance(result, dict):
         return {key: _plain(part) for key, part in result.items()}
-    return result
+    return list(result) if isinstance(result, list) and type(result) is not list else result

@@ -35,10 +35,15 @@ def _faults(given: inspect.Signature, promised: inspect.Signature) -> Iterator[s
         if parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]
     for index, parameter in enumerate(positional):
+        # What is only given by position may have any name.
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and index < len(taken):
+            continue
         if taken[index : index + 1] != [parameter.name]:
             yield f"does not take {parameter.name!r} as its positional argument {index + 1}"
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in given.parameters.values())
     for parameter in wanted:
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            continue
         own = given.parameters.get(parameter.name)
         if (own is None or own.kind not in _BY_NAME) and not takes_any:
             yield f"does not take the keyword argument {parameter.name!r}"
@@ -49,5 +54,6 @@ def _faults(given: inspect.Signature, promised: inspect.Signature) -> Iterator[s
             inspect.Parameter.VAR_POSITIONAL,
             inspect.Parameter.VAR_KEYWORD,
         )
-        if name not in promised.parameters and not is_optional:
+        is_placed = name in taken[: len(positional)]
+        if name not in promised.parameters and not is_optional and not is_placed:
             yield f"cannot be called without its further argument {name!r}; give that a default"
