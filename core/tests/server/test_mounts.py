@@ -186,7 +186,7 @@ async def test_websockets_are_for_our_own_names_and_pages(serve_service, open_we
 
 
 async def test_on_any_address_pages_of_others_open_no_websocket(serve_app, make_workspace, open_websocket):
-    workspace = make_workspace(host="0.0.0.0")  # noqa: S104 - a setting only; the socket is bound to the loopback
+    workspace = make_workspace(host="0.0.0.0")
     application = make_application(mounted_service(Doubler()), workspace=workspace)
     site = await serve_app(application, workspace.settings.server)
     for origin, status in (("http://iris.test", 101), ("https://evil.test", 403)):

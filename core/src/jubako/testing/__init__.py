@@ -1,4 +1,6 @@
-"""Contract tests for plugin authors: subclass the class of the contract that a plugin implements, and run pytest.
+"""What tests need: `serving` for those of services, and a class a contract for those of plugins.
+
+A plugin's author subclasses the class of the contract that the plugin implements, and runs pytest.
 
 Needs the extra `jubako[testing]`. Nothing else of Jubako imports this package.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from jubako.testing.plugin_tests import PluginTests
     from jubako.testing.runner_type_tests import RunnerTypeTests
     from jubako.testing.serializer_tests import SerializerTests
+    from jubako.testing.servers import ServedClient, serving
     from jubako.testing.store_tests import StoreTests
 
 __all__ = [
@@ -34,7 +37,9 @@ __all__ = [
     "PluginTests",
     "RunnerTypeTests",
     "SerializerTests",
+    "ServedClient",
     "StoreTests",
+    "serving",
 ]
 
 _MODULES = {
@@ -48,7 +53,9 @@ _MODULES = {
     "PluginTests": "plugin_tests",
     "RunnerTypeTests": "runner_type_tests",
     "SerializerTests": "serializer_tests",
+    "ServedClient": "servers",
     "StoreTests": "store_tests",
+    "serving": "servers",
 }
 
 
