@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 
 import attrs
@@ -12,6 +13,7 @@ from jubako.runners import Runner, Signature, SimpleRunner
 from jubako.settings import Settings, StoreSettings
 from jubako.testing import RunnerTypeTests
 from jubako.workspace import open_workspace, using_workspace
+from tests.harness.served import Served
 
 pytestmark = pytest.mark.filterwarnings("ignore:model .* is stored as cloudpickle")
 
@@ -70,6 +72,19 @@ def make_closure(offset):
         return value + offset
 
     return closure
+
+
+def make_adder():
+    """A model of a class that cannot be imported, and is stored with it."""
+
+    class Own:
+        def __call__(self, value):
+            return value + 3
+
+        def doubled(self, rows):
+            return np.asarray(rows) * 2 + 3
+
+    return Own()
 
 
 @pytest.mark.parametrize("obj", [lambda value: value + 3, make_closure(3), Adder(3), (3).__add__])
@@ -183,3 +198,34 @@ def test_one_line_says_that_it_is_code():
     with pytest.warns(UserWarning, match="can run code when it is loaded") as caught:
         jubako.picklable_model.save("adder", Adder(3))
     assert len(caught) == 1
+
+
+SERVICE = """
+import jubako
+from jubako.io import JSON
+
+runner = jubako.picklable_model.load_runner("adder")
+runner.resource_quota.cpu = 2
+batches = jubako.picklable_model.load_runner("adder", method_name="doubled", batch=True, name="batches")
+svc = jubako.Service("adding", runners=[runner, batches])
+
+
+@svc.api(input=JSON(), output=JSON())
+async def answer(number):
+    doubled = await runner.doubled.async_run_batch([number, 10])
+    return [await runner.async_run(number), doubled.tolist(), int(await batches.async_run(number))]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_replicas_serve_it_and_the_methods_of_its_signatures(workspace, tmp_path):
+    jubako.picklable_model.save("adder", make_adder(), signatures={"doubled": {"batchable": True}})
+    (tmp_path / "service.py").write_text(SERVICE)
+    served = Served(tmp_path, "service.py:svc", "--backend", "process")
+    try:
+        served.wait_until_ready()
+        assert served.post("/answer", "4", "application/json") == (200, b"[7,[11,23],11]")
+        assert len(served.processes("jubako-replica")) == 3
+        assert served.stop() == 0
+    finally:
+        served.close()

@@ -119,9 +119,10 @@ def test_a_part_that_looks_across_rows_keeps_calls_apart(iris):
     assert not runner.batch_options.enabled
 
 
-def test_a_users_signature_replaces_the_plugins(iris):
+@pytest.mark.parametrize("signature", [Signature(batchable=False), {"batchable": False, "batch_dim": (0, 0)}])
+def test_a_users_signature_replaces_the_plugins(iris, signature):
     model = FunctionTransformer(np.log1p).fit(iris[0])
-    tag = jubako.sklearn.save("log", model, signatures={"transform": Signature(batchable=False)})
+    tag = jubako.sklearn.save("log", model, signatures={"transform": signature})
     assert not jubako.sklearn.load_runner(tag, "transform").batch_options.enabled
 
 

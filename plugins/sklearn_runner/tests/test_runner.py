@@ -51,6 +51,31 @@ def test_each_method_answers_as_the_model_does(iris, method):
     np.testing.assert_array_equal(runner.run(rows[70]), getattr(model, method)(rows[70:71])[0])
 
 
+def test_the_other_methods_of_a_model_are_called_by_name(workspace, iris):
+    rows, classes = iris
+    model = LogisticRegression(max_iter=500).fit(rows, classes)
+    runner = runner_of(model)
+    np.testing.assert_array_equal(runner.run_batch(rows), model.predict(rows))
+    np.testing.assert_array_equal(runner.predict_proba.run_batch(rows), model.predict_proba(rows))
+    np.testing.assert_array_equal(runner.method("decision_function").run(rows[70]), model.decision_function(rows)[70])
+    with pytest.raises(InvalidArgument, match=r"no method 'fit'.\nIt has 'run', 'predict', 'predict_proba'"):
+        runner.method("fit")
+    assert not hasattr(runner, "fit")
+
+    async def serve_both():
+        backend = open_backend(workspace.composition, workspace.settings)
+        await backend.start([runner])
+        try:
+            calls = [call for row in rows for call in (runner.async_run(row), runner.predict_proba.async_run(row))]
+            return await asyncio.gather(*calls)
+        finally:
+            await backend.stop()
+
+    answers = asyncio.run(serve_both())
+    assert answers[::2] == list(model.predict(rows))
+    np.testing.assert_allclose(answers[1::2], model.predict_proba(rows), rtol=1e-12)
+
+
 def test_served_rows_are_answered_as_the_model_does(workspace, iris):
     rows, classes = iris
     model = RandomForestClassifier(20, random_state=0).fit(rows, classes)
