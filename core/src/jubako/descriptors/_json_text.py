@@ -9,9 +9,12 @@ Writing: NaN and infinities become `null`, for JSON has no such numbers.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import decimal
 import json
 import re
 from collections import Counter
+from pathlib import PurePath
 from typing import Any
 
 import attrs
@@ -50,7 +53,7 @@ def dump_json(value: Any) -> bytes:
     """Write a value as compact JSON in UTF-8.
 
     Beside what JSON knows: numpy arrays and numbers, dataclasses, attrs and pydantic objects, pandas frames and series
-    (as their `to_dict()`), dates, UUIDs, enum members.
+    (as their `to_dict()`), tuples, sets, dates, UUIDs, enum members; decimals and paths as text.
 
     Raises:
         InvalidArgument: something in it cannot be written; the message names its type.
@@ -128,13 +131,27 @@ def listed(array: np.ndarray[Any, Any]) -> Any:
 
 
 def _to_jsonable(value: Any) -> Any:
-    # pydantic and pandas are recognized by what they can do: neither is needed here.
+    """What orjson can write instead of a value that it cannot."""
     if isinstance(value, np.ndarray):
         return listed(value)
     if isinstance(value, np.generic):
         return listed(np.asarray(value))
+    if isinstance(value, tuple | set | frozenset):
+        # orjson leaves subclasses of tuple to us.
+        return list(value)
+    if isinstance(value, decimal.Decimal):
+        # As text, every digit is kept.
+        return str(value) if value.is_finite() else None
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, dt.date | dt.time):
+        # Of subclasses, such as pandas' timestamps; its "not a time" is one of them, and equals nothing.
+        return value.isoformat() if value == value else None
     if attrs.has(type(value)):
         return attrs.asdict(value, recurse=False)
+    # pydantic and pandas are recognized by what they can do: neither is needed here.
+    if type(value).__name__ == "NAType" and type(value).__module__.startswith("pandas."):
+        return None
     for method, arguments in (("model_dump", {"mode": "json"}), ("to_dict", {})):
         convert = getattr(value, method, None)
         if callable(convert) and not isinstance(value, type):
