@@ -49,7 +49,7 @@ def test_nobody_is_refused_when_the_clock_is_set(serve_here, length, figures, tm
             await asyncio.sleep(seconds / 4)
             set_clock(clock, shift_s)
             # One at least is answered at that time, however long the load is held up by neighbours.
-            assert (await asyncio.to_thread(served.post, ASK.path, ASK.body))[0] == 200
+            assert (await asyncio.to_thread(served.post, ASK.path, ASK.body, ASK.media_type))[0] == 200
         return await load
 
     load = asyncio.run(play())
