@@ -12,6 +12,7 @@ import pytest
 PUBLIC_NAMES = {
     "jubako": {
         "Bento",
+        "Context",
         "Model",
         "Runner",
         "Service",

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from jubako.bentos import Bento, build, build_bentofile, delete, get, list
     from jubako.models import Model
     from jubako.runners import Runner, SimpleRunner, batch_method
-    from jubako.services import Service, load
+    from jubako.services import Context, Service, load
 
 __all__ = [
     "Bento",
+    "Context",
     "Model",
     "Runner",
     "Service",
@@ -47,6 +48,7 @@ __all__ = [
 
 _REFERENCES = {
     "Bento": "jubako.bentos:Bento",
+    "Context": "jubako.services:Context",
     "Model": "jubako.models:Model",
     "Runner": "jubako.runners:Runner",
     "Service": "jubako.services:Service",

@@ -15,7 +15,9 @@ from hyperframe import frame as frames
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jubako.io import JSON
 from jubako.server.http2_frames import FrameCount, TooManyFrames
+from jubako.services import Service
 from jubako.settings import ServerSettings
 from jubako.testing.http_server_tests import Applet
 
@@ -387,3 +389,39 @@ def test_bodies_are_not_counted_whose_headers_come_in_two_pieces(cut):
     headers = frames.HeadersFrame(1, data=b"\x82", flags=["END_HEADERS"]).serialize()
     count.add(PREFACE + headers[:cut], 0.0, 0)
     count.add(headers[cut:] + frames.DataFrame(1, data=b"x").serialize() * 5000, 0.0, 0)
+
+
+async def test_a_stream_of_items_that_its_client_resets_is_ended_and_the_connection_goes_on(serve_service, connect):
+    service = Service("items")
+    ended = asyncio.Event()
+
+    @service.api(output=JSON())
+    async def count():
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    client = await connect(await serve_service(service))
+    stream_id = client.request(b"/count", b"POST")
+    await client.until(h2.events.DataReceived, stream_id)
+    client.h2.reset_stream(stream_id)
+    client.flush()
+    await asyncio.wait_for(ended.wait(), PATIENCE_S)
+    assert (await client.answer(client.request(b"/healthz")))[0] == 200
+
+
+async def test_a_stream_of_items_that_fails_is_reset(serve_service, connect):
+    service = Service("items")
+
+    @service.api(output=JSON())
+    async def fail():
+        yield 1
+        raise RuntimeError("secret")
+
+    client = await connect(await serve_service(service))
+    stream_id = client.request(b"/fail", b"POST")
+    reset = await client.until(h2.events.StreamReset, stream_id)
+    assert reset.error_code == ErrorCodes.INTERNAL_ERROR
+    assert (await client.answer(client.request(b"/healthz")))[0] == 200

@@ -110,14 +110,14 @@ def test_coroutine_functions_are_known_in_every_disguise():
     assert [api.is_async for api in service.apis.values()] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("name", ["naïve", "_private", "Upper", "swagger_ui"])
+@pytest.mark.parametrize("name", ["naïve", "_private", "Upper", "swagger_ui", "index", "swagger", "docs", "class"])
 def test_every_identifier_names_an_api(name):
     service = Service("toy")
     add(service, name=name)
     assert list(service.apis) == [name]
 
 
-@pytest.mark.parametrize("name", ["metrics", "healthz", "livez", "readyz", "docs", "index", "swagger"])
+@pytest.mark.parametrize("name", ["metrics", "healthz", "livez", "readyz"])
 def test_the_servers_own_names_are_reserved(name):
     assert "the server uses" in refusal(name=name).lower()
     assert "answers there itself" in refusal(name="fine", route=f"/{name}")
@@ -144,7 +144,6 @@ def test_a_lambda_needs_a_name():
         "a#b",
         "a b",
         "a%20b",
-        "a/{k}",
         ":a",
         "../a",
         "a/./b",
@@ -152,7 +151,7 @@ def test_a_lambda_needs_a_name():
         "static_content/x",
     ],
 )
-def test_routes_that_are_no_fixed_path_are_refused(route):
+def test_routes_that_are_no_path_are_refused(route):
     assert "route" in refusal(route=route)
 
 
@@ -166,19 +165,6 @@ def test_a_name_twice_is_refused():
 def test_a_class_where_a_descriptor_belongs_is_answered_with_the_call():
     assert "write input=JSON()" in refusal(input=JSON)
     assert "jubako.io" in refusal(output="json")
-
-
-def test_a_function_that_takes_no_or_two_arguments_is_refused_when_it_is_added():
-    assert "exactly one argument" in refusal(lambda: None, name="none")
-    assert "exactly one argument" in refusal(lambda a, b: None, name="two")
-    add(Service("toy"), lambda a, b=1: None, name="default")
-
-
-def test_a_generator_is_refused():
-    def stream(value):
-        yield value
-
-    assert "generator" in refusal(stream)
 
 
 def test_runners_are_known_by_name():

@@ -27,7 +27,7 @@ from jubako.server.endpoints import PATHS, make_endpoints
 from jubako.server.entrance import Entrance, RequestFinished
 from jubako.server.extensions import Extensions, PluginRoute, collect_extensions
 from jubako.server.held_bytes import HeldBytes
-from jubako.server.inference import InferenceRoutes, Workplace
+from jubako.server.inference import Workplace
 from jubako.server.limits import HostCheck
 from jubako.server.log_lines import choose_format
 from jubako.server.metrics import ServiceMetrics
@@ -36,11 +36,13 @@ from jubako.server.middleware import wrap_in_middleware
 from jubako.server.mounts import Mounted, OtherRoutes
 from jubako.server.readiness import Readiness
 from jubako.server.request_watch import RequestWatch
+from jubako.server.routes import InferenceRoutes
 from jubako.server.startup import StartAndStop
 from jubako.server.thread_pool import ThreadPool
 from jubako.server.wsgi import WsgiAdapter
 from jubako.services import Service
 from jubako.services.mounting import Mount, WsgiApp
+from jubako.services.routes import RouteTable
 from jubako.settings import ServerSettings
 from jubako.workspace import Workspace, using_workspace
 
@@ -227,11 +229,14 @@ class Application:
     def _labels(self, extensions: Extensions) -> Callable[[str], str]:
         labels = {path: path for path in PATHS}
         labels |= {path: route.name for path, (_, route) in extensions.routes.items()}
-        labels |= {f"/{api.route}": api.name for api in self._service.apis.values()}
+        apis = RouteTable((api.path, api.name) for api in self._service.apis.values())
+        labels |= apis.fixed
         mounts = sorted(self._service.mount_apps, key=lambda mount: len(mount.path), reverse=True)
 
         def label_of(path: str) -> str:
             label = labels.get(path)
+            if label is None and (template := apis.find_template(path)) is not None:
+                label = template[0]
             if label is None:
                 label = next((mount.label for mount in mounts if mount.holds(path)), "other")
             return label

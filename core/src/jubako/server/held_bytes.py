@@ -40,6 +40,11 @@ class HeldBytes:
         self.total = total
         exchange.held_bytes += size
 
+    def let_go(self, exchange: Exchange, size: int) -> None:
+        """Count so many bytes less for a request; they are sent."""
+        self.total -= size
+        exchange.held_bytes -= size
+
     def release(self, exchange: Exchange) -> None:
         """Count nothing for a request any more; it has ended."""
         self.total -= exchange.held_bytes

@@ -1,29 +1,32 @@
-"""`InferenceRoutes`: APIs answered as raw ASGI, looked up before Quart (which alone would cost as much again).
+"""`InferenceRoute`: one API, answered as raw ASGI.
 
-A request's way: body read once within its limits ▸ decoded ▸ the user's function ▸ encoded ▸ sent in one piece.
+A request's way: body read once within its limits ▸ decoded ▸ the user's function ▸ encoded ▸ sent in one piece, or item
+by item (`streaming`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from typing import Any
 
 import attrs
 
-from jubako.contracts.descriptor import EncodedBody
-from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
+from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.errors import DeadlineExceeded, InternalServerError
 from jubako.runners import call_deadline
-from jubako.server.exchange import CLIENT_LEFT, SCOPE_KEY, Exchange
+from jubako.server.calls import Call
+from jubako.server.exchange import CLIENT_LEFT
 from jubako.server.held_bytes import HeldBytes
+from jubako.server.leases import Lease
 from jubako.server.limits import ClientLeft, read_body, read_timeout
 from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
 from jubako.server.request_watch import RequestWatch
+from jubako.server.streaming import ItemStream
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import InferenceAPI
+from jubako.services.headers import check_header, is_header_value
 from jubako.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -31,13 +34,8 @@ _logger = logging.getLogger(__name__)
 # Decoding this much JSON takes about 2 ms; more is not done on the event loop.
 _LARGE_BODY_BYTES = 256 * 1024
 
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\t\xa0-\xff]*")
-
-# Those that say where an answer ends, and what becomes of its connection; and the one that the descriptor gives apart.
-_OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "keep-alive", "transfer-encoding", "upgrade"})
-
-_NOT_POST = (b"allow", b"POST")
+# Of answers that have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 @attrs.frozen
@@ -59,34 +57,6 @@ class Workplace:
     held: HeldBytes
 
 
-class InferenceRoutes:
-    """Answers requests for the routes of APIs and passes all others on.
-
-    Args:
-        app: what answers the other routes.
-        apis: the service's APIs.
-        workplace: what they share.
-    """
-
-    def __init__(self, app: ASGIApp, apis: tuple[InferenceAPI, ...], workplace: Workplace) -> None:
-        self._app = app
-        self._routes = {f"/{api.route}": InferenceRoute(api, workplace) for api in apis}
-
-    async def __call__(self, scope: dict[str, Any], receive: ASGIReceive, send: ASGISend) -> None:
-        """Answer an API's request, or pass it on."""
-        exchange: Exchange = scope[SCOPE_KEY]
-        route = self._routes.get(exchange.path)
-        if route is None:
-            await self._app(scope, receive, send)
-        elif exchange.method == "POST":
-            await route.answer(exchange, receive, send)
-        else:
-            detail = (
-                f"{exchange.path} takes POST, not {exchange.method[:20]}. Do: send the input as the body of a POST."
-            )
-            await send_problem(send, problem_of_status(405, detail, headers=(_NOT_POST,)), exchange.id)
-
-
 class InferenceRoute:
     """One API.
 
@@ -97,42 +67,71 @@ class InferenceRoute:
 
     def __init__(self, api: InferenceAPI, workplace: Workplace) -> None:
         self._api = api
+        self._func = api.func
+        self._plan = api.plan
+        self._is_plain = api.plan.is_plain
         self._is_async = api.is_async
         self._workplace = workplace
+        self._input = api.input
+        self._output = api.output
+        self._releases = api.input is not None and type(api.input).release is not Descriptor.release
+        self._stream: ItemStream | None = None
+        if api.is_stream:
+            threads, decoders, held = workplace.threads, workplace.decoders, workplace.held
+            self._stream = ItemStream(api.name, api.output, threads, decoders, held)
 
-    async def answer(self, exchange: Exchange, receive: ASGIReceive, send: ASGISend) -> None:
+    async def answer(self, call: Call) -> None:
         """Send exactly one response, unless the client has left or the server cuts the request."""
         try:
-            encoded = await self._compute(exchange, receive)
-            self._workplace.held.hold(exchange, len(encoded.body))
+            encoded = await self._compute(call)
+            if encoded is not None:
+                self._workplace.held.hold(call.exchange, len(encoded.body))
         except ClientLeft:
-            exchange.status = CLIENT_LEFT
+            call.exchange.status = CLIENT_LEFT
         except _Refused as refused:
-            await send_problem(send, refused.problem, exchange.id)
+            await self._refuse(call, refused.problem, None)
         except Exception as error:  # noqa: BLE001  # the user's code; recorded with its name
             problem = problem_of(error)
             _log_failure(self._api.name, problem, error)
-            await send_problem(send, problem, exchange.id)
+            await self._refuse(call, problem, error)
         else:
-            await send({"type": "http.response.start", "status": 200, "headers": _response_headers(encoded)})
-            await send({"type": "http.response.body", "body": encoded.body})
+            if encoded is not None:
+                await _send_whole(call, encoded)
+        finally:
+            if call.lease is not None:
+                call.lease.drop()
 
-    async def _compute(self, exchange: Exchange, receive: ASGIReceive) -> EncodedBody:
-        settings, held = self._workplace.settings, self._workplace.held
+    async def _refuse(self, call: Call, problem: Problem, error: Exception | None) -> None:
+        if self._stream is not None and call.stream_type:
+            await self._stream.break_off(call, problem, error)
+        else:
+            await send_problem(call.send, problem, call.exchange.id)
+
+    async def _compute(self, call: Call) -> EncodedBody | None:
+        """Return the answer; None if it was a stream, which has been sent."""
+        settings, held, exchange = self._workplace.settings, self._workplace.held, call.exchange
         timeout_s = settings.timeout_s
         asked = exchange.headers.get(b"x-request-timeout")
         if asked is not None:
             timeout_s = min(timeout_s, read_timeout(asked))
+        call.timeout_s = timeout_s
         deadline_s = exchange.started_s + timeout_s
         body_timeout_s = min(settings.body_timeout_s, timeout_s)
         has_body = False
         watched = self._workplace.watch.add(exchange.started_s + body_timeout_s, exchange.started_s)
         try:
-            body = await read_body(receive, exchange, held, settings.max_body_bytes, settings.max_body_chunks)
+            body = await read_body(call.receive, exchange, held, settings.max_body_bytes, settings.max_body_chunks)
             has_body = True
-            watched.watch_client(receive, deadline_s)
+            watched.watch_client(call.receive, deadline_s)
             call_deadline.set(deadline_s)
-            return await self._call(exchange, body, deadline_s)
+            value = await self._read(call, body)
+            if time.monotonic() >= deadline_s:
+                # The watch has had no turn yet: the loop was busy, perhaps with this very body.
+                raise DeadlineExceeded("the request's time was over before its API was called.")
+            if self._stream is not None:
+                await self._stream.send(call, self._invoke(call, value), watched, is_async=self._is_async)
+                return None
+            return await self._call(call, value)
         except asyncio.CancelledError as error:
             if watched.verdict == "left":
                 raise ClientLeft from None
@@ -141,50 +140,70 @@ class InferenceRoute:
             if not watched.task.cancelling():
                 # Nobody cancelled the request: the function awaited something that was cancelled.
                 raise InternalServerError("The API's function raised CancelledError.") from error
+            if call.stream_type:
+                exchange.status = 503  # the server stops, and what it sent is no whole answer
             raise
         except SystemExit as error:
             raise InternalServerError("The API's function exits the process.") from error
         finally:
             self._workplace.watch.remove(watched)
 
-    async def _call(self, exchange: Exchange, body: bytes, deadline_s: float) -> EncodedBody:
-        value = await self._decode(body, exchange.headers.get(b"content-type", b"").decode("latin-1"))
-        if time.monotonic() >= deadline_s:
-            # The watch has had no turn yet: the loop was busy, perhaps with this very body.
-            raise DeadlineExceeded("the request's time was over before its API was called.")
-        accept = exchange.headers.get(b"accept", b"").decode("latin-1")
-        if self._is_async:
-            return self._encode(await self._api.func(value), accept)
-        return await self._workplace.threads.run(self._call_in_thread, value, accept)
-
-    async def _decode(self, body: bytes, content_type: str) -> Any:
-        descriptor = self._api.input
+    async def _read(self, call: Call, body: bytes) -> Any:
+        """Return the function's input, and make what else it gets."""
+        if not self._is_plain:
+            call.path_values = self._plan.read_path(call.path_texts)
+            if self._plan.context_name:
+                call.open_context()
+        descriptor = self._input
+        if descriptor is None:
+            return None
+        content_type = call.exchange.headers.get(b"content-type", b"").decode("latin-1")
+        if self._releases:
+            post = self._workplace.decoders.post if descriptor.is_heavy else None
+            call.lease = Lease(descriptor.release, post, self._api.name)
         if len(body) > _LARGE_BODY_BYTES or descriptor.is_heavy:
-            return await self._workplace.decoders.run(descriptor.decode, body, content_type)
-        return descriptor.decode(body, content_type)
+            return await self._workplace.decoders.run(_decode, descriptor, body, content_type, call.lease)
+        return _decode(descriptor, body, content_type, call.lease)
 
-    def _call_in_thread(self, value: Any, accept: str) -> EncodedBody:
-        return self._encode(self._api.func(value), accept)
+    async def _call(self, call: Call, value: Any) -> EncodedBody:
+        if not self._is_async:
+            return await self._workplace.threads.run(self._call_in_thread, call, value)
+        result = await self._invoke(call, value)
+        if self._output.is_heavy:
+            return await self._workplace.decoders.run(self._encode, result, call.accept)
+        return self._encode(result, call.accept)
+
+    def _invoke(self, call: Call, value: Any) -> Any:
+        if self._is_plain:
+            return self._func(value)
+        return self._plan.call(self._func, value, call.path_values, call.context)
+
+    def _call_in_thread(self, call: Call, value: Any) -> EncodedBody:
+        lease = call.lease
+        if lease is None:
+            return self._encode(self._invoke(call, value), call.accept)
+        if not lease.take():
+            raise DeadlineExceeded("the request was over before its API was called.")
+        try:
+            return self._encode(self._invoke(call, value), call.accept)
+        finally:
+            lease.drop(in_thread=True)
 
     def _encode(self, result: Any, accept: str) -> EncodedBody:
         try:
-            encoded = self._api.output.encode(result, accept)
+            encoded = self._output.encode(result, accept)
         except Exception as error:
             # Whatever it is, it is not the client's fault: a wrong value must not come out as a 400.
             raise InternalServerError(
                 f"API {self._api.name!r} returned what its output descriptor cannot encode.", why=str(error)
             ) from error
-        if not _HEADER_VALUE.fullmatch(encoded.content_type):
-            raise self._forbidden_header("content-type")
+        if not is_header_value(encoded.content_type):
+            raise InternalServerError(
+                f"API {self._api.name!r} gives a content type that HTTP forbids: {encoded.content_type!r:.200}."
+            )
         for name, value in encoded.headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value) or name in _OWN_HEADERS:
-                raise self._forbidden_header(name)
+            check_header(name, value)
         return encoded
-
-    def _forbidden_header(self, name: str) -> InternalServerError:
-        return InternalServerError(
-            f"API {self._api.name!r} set a response header {name!r} that HTTP forbids, or leaves to the server."
-        )
 
 
 class _Refused(Exception):
@@ -206,14 +225,30 @@ def _no_body(timeout_s: float) -> Problem:
     )
 
 
-def _response_headers(encoded: EncodedBody) -> list[tuple[bytes, bytes]]:
-    headers = [
-        (b"content-type", encoded.content_type.encode("latin-1")),
-        (b"content-length", b"%d" % len(encoded.body)),
-    ]
+def _decode(descriptor: Descriptor, body: bytes, content_type: str, lease: Lease | None) -> Any:
+    value = descriptor.decode(body, content_type)
+    if lease is not None:
+        lease.fill(value)
+    return value
+
+
+async def _send_whole(call: Call, encoded: EncodedBody) -> None:
+    body = encoded.body
+    status = 200
+    headers = [(b"content-type", encoded.content_type.encode("latin-1")), (b"content-length", b"%d" % len(body))]
     if encoded.headers:
-        headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in encoded.headers.items()]
-    return headers
+        headers += [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in encoded.headers.items()]
+    if call.context is not None:
+        status, set_headers = call.context.response.send()
+        names = {name for name, _ in set_headers}
+        headers = [header for header in headers if header[0] not in names] + set_headers
+        if status in _WITHOUT_BODY:
+            body = b""
+            headers = [header for header in headers if not header[0].startswith(b"content-")]
+            if status == 205:
+                headers.append((b"content-length", b"0"))
+    await call.send({"type": "http.response.start", "status": status, "headers": headers})
+    await call.send({"type": "http.response.body", "body": body})
 
 
 def _log_failure(api_name: str, problem: Problem, error: Exception) -> None:

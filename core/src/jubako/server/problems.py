@@ -81,9 +81,11 @@ def problem_of(error: BaseException) -> Problem:
 
     A `JubakoError` decides by its `error_code`; anything else, and a code outside 400 to 599, is a 500.
     """
-    if not isinstance(error, JubakoError) or not 400 <= error.error_code <= 599:
+    code = error.error_code if isinstance(error, JubakoError) else 500
+    # A subclass may give anything; `http.HTTPStatus` is natural, and an int.
+    if not isinstance(error, JubakoError) or not isinstance(code, int) or not 400 <= code <= 599:
         return Problem(500, "internal-server-error", _INTERNAL_DETAIL)
-    status = error.error_code
+    status = int(code)
     headers: Headers = ()
     if status in (429, 503):
         headers = ((b"retry-after", b"%d" % _whole_seconds(getattr(error, "retry_after_s", 1.0))),)

@@ -89,11 +89,11 @@ class ThreadPool:
                 why="That is as many as may.",
                 do="try again later, or raise server.sync_threads or server.sync_waiting",
             )
-        job = _Job(function, arguments)
-        self._calls += 1
-        if len(self._threads) < min(self._calls, self._max_threads):
-            self._start_thread()
-        self._put(job)
+        return await self.go_on(function, *arguments)
+
+    async def go_on(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Call the function as `run` does, for a request that has been taken up: however many calls wait, it waits."""
+        job = self._start(function, arguments)
         try:
             await job.future
         except asyncio.CancelledError:
@@ -107,11 +107,23 @@ class ThreadPool:
         result: _Result = job.value
         return result
 
+    def post(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call the function in a thread when one is free, and wait for nothing; what it raises is lost."""
+        self._start(function, arguments)
+
     def close(self) -> None:
         """Let the threads end; one that is still in a function ends after it, or with the process."""
         for _ in self._threads:
             self._put(None)
         self._threads.clear()
+
+    def _start(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> _Job:
+        job = _Job(function, arguments)
+        self._calls += 1
+        if len(self._threads) < min(self._calls, self._max_threads):
+            self._start_thread()
+        self._put(job)
+        return job
 
     def _put(self, job: _Job | None) -> None:
         with self._arrival:

@@ -12,7 +12,7 @@ from jubako.contracts.descriptor import Descriptor
 from jubako.contracts.http_server import ASGIApp
 from jubako.errors import InvalidArgument
 from jubako.runners import Runner, SimpleRunner
-from jubako.services.api import InferenceAPI
+from jubako.services.api import InferenceAPI, define_api
 from jubako.services.mounting import AddedMiddleware, Mount, checked_hook, checked_middleware, checked_mount
 from jubako.services.openapi import describe_service
 from jubako.values.tag import Tag
@@ -92,32 +92,34 @@ class Service:
 
     def api(
         self,
-        input: Descriptor,
-        output: Descriptor,
+        input: Descriptor | None = None,
+        output: Descriptor | None = None,
         name: str | None = None,
         doc: str | None = None,
         route: str | None = None,
     ) -> Callable[[_Function], _Function]:
         """Decorate a function so that `POST /<route>` calls it; the function itself is returned unchanged.
 
-        A coroutine function is awaited on the event loop and must not block; any other runs in a pool of threads.
+        A coroutine function is awaited on the event loop and must not block; any other runs in a pool of threads. What
+        a generator yields, of either kind, is sent item by item. A parameter that is annotated `jubako.Context` gets
+        the request and the response.
 
         Args:
-            input: what a request's body holds; the function gets it as its one argument.
-            output: what the function returns.
+            input: what a request's body holds; the function gets it as its one argument. None takes it from that
+                argument's annotation; a function without one takes no body.
+            output: what the function returns, or each item that it yields; None takes it from the return annotation.
             name: the API's name; the function's if None.
             doc: what the documentation says; the function's docstring if None.
-            route: the path, with or without a leading slash; the name if None.
+            route: the path, with or without a leading slash; the name if None. `{name}` in the place of a segment is a
+                parameter of the function, `{name:path}` at the end takes all segments that are left.
 
         Raises:
-            InvalidArgument: the name is no identifier, is taken or reserved; the route is no fixed path, is taken or
-                reserved; a descriptor or the function cannot be used.
+            InvalidArgument: the name is no identifier, is taken or reserved; the route is no path, is taken or
+                reserved; a descriptor, an annotation or the function cannot be used.
         """
 
         def add(func: _Function) -> _Function:
-            chosen = name if name is not None else getattr(func, "__name__", type(func).__name__)
-            text = doc if doc is not None else getattr(func, "__doc__", None) or ""
-            self._add(InferenceAPI(chosen, chosen if route is None else route, text, func, input, output))
+            self._add(define_api(func, input=input, output=output, name=name, doc=doc, route=route))
             return func
 
         return add
