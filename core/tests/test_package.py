@@ -67,6 +67,7 @@ def test_importing_the_package_loads_the_lowest_floors_attrs_and_pluggy_and_no_m
     assert tops - sys.stdlib_module_names == {"jubako", "attr", "attrs", "pluggy"}
     ours = {name for name in loaded if name.startswith("jubako.")}
     assert {name.split(".")[1] for name in ours} == {
+        "_origins",
         "_references",
         "_runner_modules",
         "_version",
@@ -76,6 +77,23 @@ def test_importing_the_package_loads_the_lowest_floors_attrs_and_pluggy_and_no_m
         "values",
     }
     assert not {"importlib.metadata", "asyncio", "subprocess", "multiprocessing"} & loaded
+
+
+def test_importing_the_package_writes_nothing_and_changes_no_log(site, tmp_path):
+    code = (
+        "import logging, os, sys, warnings\n"
+        "def state():\n"
+        "    loggers = [logging.root, *logging.root.manager.loggerDict.values()]\n"
+        "    handlers = [handler for logger in loggers for handler in getattr(logger, 'handlers', ())]\n"
+        "    return handlers, sys.path[:], os.getcwd(), dict(os.environ), warnings.filters[:]\n"
+        "before = state()\n"
+        "import jubako\n"
+        "assert state() == before"
+    )
+    (tmp_path / "jubako.yaml").write_text("what is wrong here is nobody's business yet: [")
+    ran = site.run_python("-c", code, HOME=str(tmp_path / "home"), JUBAKO_CONFIG=str(tmp_path / "jubako.yaml"))
+    assert ran.returncode == 0, ran.stderr
+    assert not (tmp_path / "home").exists()
 
 
 def test_the_version_is_that_of_the_distribution():

@@ -194,3 +194,16 @@ async def test_a_runner_that_exits_the_process_fails_its_own_start_and_stop_only
     await backend.stop()
     assert second.closed
     assert "'first' did not shut down cleanly" in caplog.text
+
+
+async def test_runners_of_one_api_compute_at_the_same_time(start):
+    together = threading.Barrier(2, timeout=20)
+
+    class Meeting(Threads):
+        def _run_batch(self, rows):
+            together.wait()  # which neither passes alone
+            return rows
+
+    first, second = Meeting("first"), Meeting("second")
+    await start(first, second)
+    assert await asyncio.gather(first.async_run(1), second.async_run(2)) == [1, 2]
