@@ -29,6 +29,11 @@ def converter_for(annotation: Any, *, takes_all: bool) -> Converter | None:
     return _CONVERTERS.get(annotation)
 
 
+def schema_of(converter: Converter) -> dict[str, Any]:
+    """The JSON schema of the texts that one of these converters reads."""
+    return dict(_SCHEMAS[converter])
+
+
 def _read_text(name: str, text: str) -> str:
     return text
 
@@ -53,6 +58,12 @@ def _read_uuid(name: str, text: str) -> UUID:
 
 
 _CONVERTERS: dict[type, Converter] = {int: _read_integer, float: _read_number, UUID: _read_uuid}
+_SCHEMAS: dict[Converter, dict[str, Any]] = {
+    _read_text: {"type": "string", "minLength": 1},
+    _read_integer: {"type": "integer"},
+    _read_number: {"type": "number"},
+    _read_uuid: {"type": "string", "format": "uuid"},
+}
 
 
 def _refused(name: str, text: str, expected: str) -> BadInput:

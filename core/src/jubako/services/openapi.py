@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jubako.services import _openapi_parts as parts
 from jubako.services._definitions import lift_definitions
+from jubako.services._path_values import schema_of
 from jubako.services.api import InferenceAPI
 
 _EVENT_STREAM = "text/event-stream"
-# `{name}`, or `{name:converter}`.
-_PATH_PARAMETER = re.compile(r"\{([^{}:]+)(?::([^{}]+))?\}")
 
 
 def describe_service(name: str, version: str | None, doc: str, apis: Iterable[InferenceAPI]) -> dict[str, Any]:
@@ -34,8 +32,8 @@ def describe_service(name: str, version: str | None, doc: str, apis: Iterable[In
     components = parts.components()
     paths: dict[str, Any] = {}
     for api in apis:
-        path = "/" + _PATH_PARAMETER.sub(r"{\1}", api.route)
-        paths[path] = {"post": lift_definitions(_describe_api(name, api), components["schemas"])}
+        segments = [each if isinstance(each, str) else f"{{{each.name}}}" for each in api.path.segments]
+        paths["/" + "/".join(segments)] = {"post": lift_definitions(_describe_api(name, api), components["schemas"])}
     document = {
         "openapi": "3.1.0",
         "info": {"title": name, "version": version or "0.0.0", "description": doc},
@@ -54,19 +52,19 @@ def _describe_api(service_name: str, api: InferenceAPI) -> dict[str, Any]:
         "summary": doc.partition("\n")[0] or api.name,
         "description": doc,
         "operationId": f"{service_name}__{api.name}",
-        "parameters": [*_path_parameters(api.route), *parts.HEADER_PARAMETERS],
+        "parameters": [*_path_parameters(api), *parts.HEADER_PARAMETERS],
     }
     if api.input is not None:
         operation["requestBody"] = {"required": True, "content": api.input.openapi_request_content()}
-    content = _stream_content(api) if _is_stream(api) else api.output.openapi_responses_content()
+    content = _stream_content(api) if api.is_stream else api.output.openapi_responses_content()
     operation["responses"] = {"200": parts.answered("The answer.", content), **parts.refused()}
     return operation
 
 
-def _path_parameters(route: str) -> list[dict[str, Any]]:
+def _path_parameters(api: InferenceAPI) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name, _ in _PATH_PARAMETER.findall(route)
+        {"name": name, "in": "path", "required": True, "schema": schema_of(converter)}
+        for name, converter in api.plan.path_converters.items()
     ]
 
 
@@ -75,8 +73,3 @@ def _stream_content(api: InferenceAPI) -> dict[str, Any]:
     item: Mapping[str, Any] = api.output.openapi_schema()
     as_items = {"schema": {"type": "string"}, "x-item-schema": item}
     return {api.output.stream_media_type: as_items, _EVENT_STREAM: as_items}
-
-
-def _is_stream(api: InferenceAPI) -> bool:
-    call = api.func if inspect.isroutine(api.func) else getattr(api.func, "__call__", None)  # noqa: B004
-    return any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in (api.func, call))

@@ -3,6 +3,11 @@
 const LONGEST_SHOWN = 1024 * 1024;
 const LONGEST_KEPT = 64 * 1024 * 1024;
 
+// HTTP/2 sends no words with a status, and our HTTP/1.1 does not either.
+const STATUS_WORDS = { 200: "OK", 201: "Created", 202: "Accepted", 204: "No content", 400: "Bad input", 401: "No valid key",
+  403: "Forbidden", 404: "Not found", 408: "Body too late", 409: "Conflict", 413: "Too large", 415: "Wrong media type",
+  421: "Other host", 422: "Bad input", 429: "Too many requests", 500: "Service failed", 503: "Not serving", 504: "Too late" };
+
 function make(tag, className, ...children) {
   const element = document.createElement(tag);
   element.className = className;
@@ -133,7 +138,7 @@ async function showAnswer(form, response, started) {
   const place = form.querySelector(".shown");
   const status = form.querySelector(".answer .status");
   const figures = form.querySelector(".figures");
-  status.value = `${response.status} ${response.statusText}`.trim();
+  status.value = `${response.status} ${STATUS_WORDS[response.status] ?? response.statusText}`.trim();
   status.className = `status ${response.ok ? "good" : "failed"}`;
   const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
   form.querySelector(".headers pre").textContent = lines.join("\n");
