@@ -7,8 +7,8 @@ import tomllib
 import pytest
 
 
-def write(jubako, folder, name="toy_runner"):
-    done = jubako("plugins", "new", name, "--kind", "runner", "--directory", str(folder))
+def write(jubako, folder, name="toy_runner", kind="runner"):
+    done = jubako("plugins", "new", name, "--kind", kind, "--directory", str(folder))
     assert done.exit_code == 0, done.stderr
     return folder / name
 
@@ -42,9 +42,11 @@ def test_a_new_plugin_has_the_layout_of_every_plugin(jubako, tmp_path):
     assert not [path for path in folder.rglob("*") if path.is_file() and "$" in path.read_text() + path.name]
 
 
-@pytest.mark.parametrize("name", ["toy_runner", "my_2nd_toy"])
-def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name):
-    folder = write(jubako, tmp_path, name)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("toy_runner", "runner"), ("my_2nd_toy", "runner"), ("toy_2_extension", "extension")]
+)
+def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name, kind):
+    folder = write(jubako, tmp_path, name, kind)
     install(site, folder)
     done = site.run_python(
         "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio", str(folder)
@@ -107,3 +109,18 @@ def test_a_folder_that_cannot_be_written_is_an_error(jubako, tmp_path):
 
 def test_a_kind_that_cannot_be_written_is_an_error_of_the_command_line(jubako):
     assert jubako("plugins", "new", "toy", "--kind", "store").exit_code == 2
+
+
+def test_the_files_of_every_kind_are_as_ours_are(jubako, tmp_path):
+    folder = write(jubako, tmp_path, "toy_extension", "extension")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if "$" in path.read_text() + path.name]
+    assert {"pyproject.toml", "README.md", "plugin.py", "py.typed", "test_contracts.py"} <= {
+        path.name for path in files
+    }
+
+
+def test_a_plugin_that_extends_applications_is_shown_as_that(jubako, site, tmp_path):
+    install(site, write(jubako, tmp_path, "toy_extension", "extension"))
+    assert "extends applications" in jubako("plugins").stdout
+    assert "routes, middleware, observers" in jubako("plugins", "toy_extension").stdout

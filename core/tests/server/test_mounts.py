@@ -16,6 +16,7 @@ from jubako.io import JSON
 from jubako.runners import SimpleRunner
 from jubako.server import make_application
 from jubako.services import Service
+from jubako.settings import LoggingSettings
 
 
 class Doubler(SimpleRunner):
@@ -229,8 +230,6 @@ async def test_a_websocket_whose_application_fails_is_closed_as_that(serve_servi
 
 
 async def test_websockets_are_counted_and_logged(serve_service, open_websocket, capsys):
-    from jubako.settings import LoggingSettings
-
     site = await serve_service(mounted_service(Doubler()), logging=LoggingSettings(format="text"))
     talk = await open_websocket(site.port, "/asgi/talk")
     await talk.send("1")

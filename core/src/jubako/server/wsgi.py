@@ -120,6 +120,7 @@ class _Handler(BaseHandler):
     environ: dict[str, Any]
     status: str
     headers: Headers
+    result: Any
 
     def __init__(self, environ: dict[str, Any], body: bytes, send: ASGISend) -> None:
         self._cgi_variables = environ
@@ -168,6 +169,7 @@ class _Handler(BaseHandler):
     def handle_error(self) -> None:
         """Raise it where the request is answered."""
         error = sys.exception()
+        self.result = None  # closed already, if there was one
         if error is not None:
             raise error
 
