@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.cluster import Birch
 from sklearn.decomposition import NMF
@@ -145,3 +146,10 @@ def test_what_is_no_estimator_is_refused():
 def test_whatever_has_methods_of_an_estimator_is_taken_as_code():
     tag = jubako.sklearn.save("opinion", Opinion())
     assert jubako.sklearn.load_runner(tag).run(1.5) == "1.5"
+
+
+def test_the_manifest_names_scikit_learn_and_what_to_install(iris):
+    context = jubako.models.get(jubako.sklearn.save("iris", LogisticRegression(max_iter=500).fit(*iris))).info.context
+    assert context.framework_name == "scikit-learn"
+    assert context.framework_versions["scikit-learn"] == sklearn.__version__
+    assert f"scikit-learn=={sklearn.__version__}" in context.pip_requirements
