@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -274,6 +275,59 @@ def test_a_bento_finds_its_own_models_and_no_others(project, tmp_path, workspace
     assert answer(service) == "42"
     assert [tag.name for tag in service.workspace.model_store.list()] == ["numbers"]
     assert service.workspace.trust is workspace.trust
+
+
+SCALER = "class Scaler:\n    def __init__(self, factor):\n        self.factor = factor\n"
+SCALING = """
+import jubako
+from scaler import Scaler
+
+class Scaling(jubako.SimpleRunner):
+    def _setup(self):
+        self.model = jubako.picklable_model.load("scaler:latest")
+        assert type(self.model) is Scaler
+
+    def _run(self, value):
+        return value * self.model.factor
+
+runner = Scaling("scaling")
+jubako.models.get("scaler")
+svc = jubako.Service("toy", runners=[runner])
+"""
+
+
+@pytest.fixture
+def scaling(project, monkeypatch):
+    """A folder with a service whose runners load a model, the class of which stands beside the service."""
+    folder = project / "inner"
+    folder.mkdir()
+    (folder / "scaler.py").write_text(SCALER)
+    (folder / "service.py").write_text(SCALING)
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(str(folder))
+        with pytest.warns(UserWarning, match="can run code"):
+            jubako.picklable_model.save("scaler", importlib.import_module("scaler").Scaler(3))
+        del sys.modules["scaler"]
+    return folder
+
+
+def test_a_runner_finds_the_class_of_its_model_beside_the_service_later(scaling, untouched):
+    service = load("service:svc", scaling)
+    assert service.runners["scaling"].run(2) == 6
+
+
+def test_a_runner_of_a_bento_finds_its_class_and_its_model_there_later(scaling, untouched):
+    bento = jubako.bentos.build("service:svc", build_ctx=scaling)
+    jubako.models.delete("scaler")
+    service = load(bento)
+    assert service.runners["scaling"].run(2) == 6
+    # What the program imports meanwhile is not the Service's, and stays.
+    sys.modules["scaler"] = stranger = ModuleType("scaler")
+    try:
+        assert load(bento).runners["scaling"].run(2) == 6
+        assert sys.modules["scaler"] is stranger
+    finally:
+        del sys.modules["scaler"]
 
 
 def test_other_stores_can_be_given(project, write_service, tmp_path):

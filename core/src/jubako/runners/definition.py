@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from jubako.contracts.backend import RunnerCall
@@ -16,10 +18,12 @@ class LoadableRunner(Protocol):
     Attributes:
         name: unique in a Service.
         placement: the device and threads of the replica; set before `_setup` is called.
+        surroundings: makes the context that `_setup` is called in.
     """
 
     name: str
     placement: Placement
+    surroundings: Callable[[], AbstractContextManager[object]]
 
     @property
     def batch_options(self) -> BatchOptions:

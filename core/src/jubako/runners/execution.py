@@ -26,7 +26,8 @@ def set_up(runner: LoadableRunner, placement: Placement) -> None:
     """
     runner.placement = placement
     try:
-        runner._setup()
+        with runner.surroundings():
+            runner._setup()
     except JubakoError:
         raise
     # Foreign code: whatever it raises is recorded under the runner's name. SystemExit too: a model that calls

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, final
 
@@ -37,6 +38,8 @@ class RunnerDefinition(ABC):
         placement: the device and threads of the replica; set before `_setup` is called.
         is_idempotent: False if a call must not be computed twice; then a failing batch is not split and retried, and
             every call in it fails.
+        surroundings: makes the context that `_setup` is called in; `jubako.load` sets it, so that the modules and
+            stores of the Service are there again.
 
     Raises:
         InvalidArgument: the name is empty, or an option is unknown or wrong.
@@ -45,6 +48,7 @@ class RunnerDefinition(ABC):
     is_idempotent: ClassVar[bool] = True
     name: str = AbsentName()  # type: ignore[assignment]  # hidden by the name that __init__ sets
     placement: Placement
+    surroundings: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
     def __init__(
         self,

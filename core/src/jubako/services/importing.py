@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from jubako.errors import ImportServiceError, JubakoError
-from jubako.services.isolation import isolated
+from jubako.services.isolation import Isolation
 from jubako.services.source import SourceModule
 from jubako.services.tracebacks import line_below, traceback_below
 
@@ -67,7 +67,9 @@ def import_for_good(module: SourceModule, *, writes_bytecode: bool = True) -> Mo
     return imported
 
 
-def import_isolated(module: SourceModule, *, changes_cwd: bool = False, writes_bytecode: bool = True) -> ModuleType:
+def import_isolated(
+    module: SourceModule, *, changes_cwd: bool = False, writes_bytecode: bool = True
+) -> tuple[ModuleType, Isolation]:
     """Run a module afresh, and leave the program as it was.
 
     Modules of the working directory that it imports are its own: they are not seen afterwards by other code, nor does
@@ -79,6 +81,9 @@ def import_isolated(module: SourceModule, *, changes_cwd: bool = False, writes_b
         changes_cwd: True makes the working directory the process's while the module runs.
         writes_bytecode: False if nothing may be written beside the sources.
 
+    Returns:
+        The module, and what it has to itself: code of its own that is run later may need that.
+
     Raises:
         ImportServiceError: the module raises.
         JubakoError: one that the module raises, with a note.
@@ -86,13 +91,13 @@ def import_isolated(module: SourceModule, *, changes_cwd: bool = False, writes_b
     parent, _, own = module.name.rpartition(".") if module.is_importable else ("", "", module.name)
     digest = hashlib.sha256(os.fsencode(module.file)).hexdigest()[:8]
     private = re.sub(r"\W", "_", f"_jubako_{digest}_{own}")
-    outside = isolated(module, changes_cwd=changes_cwd, writes_bytecode=writes_bytecode)
-    with outside, _explaining(module):
+    isolation = Isolation(module, writes_bytecode=writes_bytecode)
+    with isolation.entered(changes_cwd=changes_cwd), _explaining(module):
         if parent:
             importlib.import_module(parent)
         executed = _execute(module, f"{parent}.{private}" if parent else private, also=module.name)
     sys.modules[executed.__name__] = executed
-    return executed
+    return executed, isolation
 
 
 def _execute(module: SourceModule, name: str, also: str = "") -> ModuleType:

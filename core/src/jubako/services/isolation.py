@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -15,43 +15,57 @@ from types import ModuleType
 from jubako.services.source import SourceModule
 
 
-@contextlib.contextmanager
-def isolated(module: SourceModule, *, changes_cwd: bool, writes_bytecode: bool) -> Iterator[None]:
-    """Import from the module's folders first inside the block, and put everything back at its end.
-
-    One block at a time in a process: others wait.
+class Isolation:
+    """The modules that one source has to itself, in a program that goes on afterwards.
 
     Args:
-        module: what is to be imported.
-        changes_cwd: True makes the working directory the process's inside the block.
+        module: the source.
         writes_bytecode: False if nothing may be written beside the sources.
     """
-    with _IMPORT_LOCK:
-        path, cwd, dont_write = list(sys.path), Path.cwd() if changes_cwd else None, sys.dont_write_bytecode
-        hidden = _hide_namesakes(module)
-        before = set(sys.modules)
-        try:
-            if cwd is not None:
-                os.chdir(module.working_dir)
-            sys.path[:0] = module.search_path
-            sys.dont_write_bytecode = dont_write or not writes_bytecode
-            importlib.invalidate_caches()
-            yield
-        finally:
-            if cwd is not None:
-                os.chdir(cwd)
-            sys.path[:] = path
-            sys.dont_write_bytecode = dont_write
-            for name in _owned(set(sys.modules) - before, module.search_path) | {module.name}:
-                sys.modules.pop(name, None)
-            sys.modules.update(hidden)
+
+    def __init__(self, module: SourceModule, *, writes_bytecode: bool) -> None:
+        self._module = module
+        self._writes_bytecode = writes_bytecode
+        self._modules: dict[str, ModuleType] = {}
+
+    @contextlib.contextmanager
+    def entered(self, *, changes_cwd: bool = False) -> Iterator[None]:
+        """Import from the source's folders first inside the block, and put everything back at its end.
+
+        What was imported in an earlier block is there again. One block at a time in a process: others wait.
+
+        Args:
+            changes_cwd: True makes the working directory the process's inside the block.
+        """
+        module = self._module
+        with _IMPORT_LOCK:
+            path, cwd, dont_write = list(sys.path), Path.cwd() if changes_cwd else None, sys.dont_write_bytecode
+            hidden = _hide_namesakes(module, self._modules)
+            before = set(sys.modules)
+            sys.modules.update(self._modules)
+            try:
+                if cwd is not None:
+                    os.chdir(module.working_dir)
+                sys.path[:0] = module.search_path
+                sys.dont_write_bytecode = dont_write or not self._writes_bytecode
+                importlib.invalidate_caches()
+                yield
+            finally:
+                if cwd is not None:
+                    os.chdir(cwd)
+                sys.path[:] = path
+                sys.dont_write_bytecode = dont_write
+                for name in _owned(set(sys.modules) - before, module.search_path) | {module.name}:
+                    if name in sys.modules:
+                        self._modules[name] = sys.modules.pop(name)
+                sys.modules.update(hidden)
 
 
 # One at a time: sys.path and sys.modules belong to the whole process. Reentrant, for a service may load another.
 _IMPORT_LOCK = threading.RLock()
 
 
-def _hide_namesakes(module: SourceModule) -> dict[str, ModuleType]:
+def _hide_namesakes(module: SourceModule, own: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
     """Take modules out of `sys.modules` that would stand for others of the same name in the module's folders."""
     folders = module.search_path
     names = {entry.name.partition(".")[0] for folder in folders for entry in Path(folder).iterdir()}
@@ -60,7 +74,7 @@ def _hide_namesakes(module: SourceModule) -> dict[str, ModuleType]:
     hidden = {
         name: imported
         for name, imported in sys.modules.items()
-        if name == module.name or name.partition(".")[0] in foreign
+        if name == module.name or name in own or name.partition(".")[0] in foreign
     }
     for name in hidden:
         del sys.modules[name]

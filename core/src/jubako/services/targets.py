@@ -7,7 +7,10 @@ spellings.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -17,12 +20,13 @@ from jubako.errors import ImportServiceError, InvalidArgument, NotFound
 from jubako.services.bento import Bento
 from jubako.services.fitting import naming_plugins, warn_of_newer
 from jubako.services.importing import enter_for_good, import_for_good, import_isolated
+from jubako.services.isolation import Isolation
 from jubako.services.picking import pick_service
 from jubako.services.service import Service
 from jubako.services.source import SourceModule, find_module, find_source_file
 from jubako.services.spelling import refuse_elsewhere, refuse_misspelled
 from jubako.values.tag import Tag
-from jubako.workspace import Workspace, current_workspace, open_store
+from jubako.workspace import Workspace, current_workspace, open_store, using_workspace
 
 _BENTO_PREFIX = "bento:"
 _ATTRIBUTE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
@@ -158,8 +162,20 @@ def import_isolated_target(target: Target, *, changes_cwd: bool = False) -> Serv
     """
     _verify(target.bento)
     with naming_plugins(target.bento):
-        module = import_isolated(target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None)
-    return target.finish(pick_service(module, target.attribute, target.import_string))
+        module, isolation = import_isolated(
+            target.module, changes_cwd=changes_cwd, writes_bytecode=target.bento is None
+        )
+    service = target.finish(pick_service(module, target.attribute, target.import_string))
+    for runner in service.runners.values():
+        runner.surroundings = functools.partial(_surroundings, isolation, current_workspace())
+    return service
+
+
+@contextlib.contextmanager
+def _surroundings(isolation: Isolation, workspace: Workspace) -> Iterator[None]:
+    """What a Service's source was imported in, once more: its runners load models whose classes stand beside it."""
+    with isolation.entered(), using_workspace(workspace):
+        yield
 
 
 def _verify(bento: Bento | None) -> None:
