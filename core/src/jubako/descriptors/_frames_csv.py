@@ -1,0 +1,105 @@
+"""Frames ⇄ CSV (RFC 4180) in UTF-8, with a header. Text is only text: `=1+1` is a cell of four characters.
+
+Fields that are empty, or say NA, NaN, null or the like, are missing values; in columns that are declared as text only
+empty ones are. Rows that are shorter than the header lack the last values; longer ones are refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from jubako.descriptors._frames_columns import is_text_dtype
+from jubako.descriptors._frames_limits import FrameLimits
+from jubako.errors import BadInput
+
+_EXPECTED = "CSV in UTF-8 with a header, commas between fields, and no row longer than the header"
+# What pandas takes for missing by itself.
+_MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+def read_csv(body: bytes, dtype_of: Callable[[str], Any], limits: FrameLimits) -> pd.DataFrame:
+    """Return the frame of a CSV file. Columns of a declared dtype are text, for `cast_column` to read.
+
+    Args:
+        body: the file.
+        dtype_of: the declared dtype of a column, or None.
+        limits: checked before room is made.
+
+    Raises:
+        BadInput: it is no CSV, or names a column twice.
+        PayloadTooLarge: the frame would be larger than the limits.
+    """
+    try:
+        names = _header(body)
+        _check_size(body, len(names), limits)
+        declared = {name: dtype_of(name) for name in names}
+        frame = pd.read_csv(
+            io.BytesIO(body),
+            names=names,
+            header=0,
+            dtype={name: str for name, dtype in declared.items() if dtype is not None},
+            keep_default_na=False,
+            na_values={name: [""] if _is_text(dtype) else list(_MISSING) for name, dtype in declared.items()},
+            encoding="utf-8",
+            compression=None,
+            engine="c",
+            float_precision="round_trip",
+            low_memory=False,
+        )
+    except BadInput:
+        raise
+    except (ValueError, OverflowError, csv.Error) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise BadInput("the body cannot be read as CSV.", field="$", expected=_EXPECTED, why=reason) from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes what is too much for labels of the rows.
+        raise BadInput("rows are longer than the header.", field="$", expected=_EXPECTED)
+    return frame
+
+
+def write_csv(frame: pd.DataFrame) -> bytes:
+    """Write a frame with a header; its index only if that has a name, as columns before the others."""
+    has_name = any(name is not None for name in frame.index.names)
+    return frame.to_csv(index=has_name, lineterminator="\n").encode()
+
+
+def _is_text(dtype: Any) -> bool:
+    categories = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else None
+    return dtype is not None and (
+        is_text_dtype(dtype) or pd.api.types.is_object_dtype(dtype if categories is None else categories.dtype)
+    )
+
+
+def _records(body: bytes) -> Any:
+    return csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline=""))
+
+
+def _header(body: bytes) -> list[str]:
+    header: list[str] = next((record for record in _records(body) if record), [])
+    if not header:
+        raise BadInput("the body is empty.", field="$", expected=_EXPECTED)
+    # An index that was written without a name has the name that pandas gives it.
+    names = [name or f"Unnamed: {position}" for position, name in enumerate(header)]
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise BadInput(f"column {name[:80]!r} stands twice.", field=name[:80], expected="every column once")
+        seen.add(name)
+    return names
+
+
+def _check_size(body: bytes, columns: int, limits: FrameLimits) -> None:
+    # Short rows cost an attacker little, and are filled up.
+    rows = body.count(b"\n") + body.count(b"\r")
+    if rows * columns > limits.body_bytes:
+        # Ends of lines within texts are no rows.
+        rows = sum(1 for _ in _records(body))
+    limits.check(rows, columns)
