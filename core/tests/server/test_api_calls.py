@@ -272,6 +272,7 @@ class Kept(Text):
     """Gives each body as an object that must be let go of."""
 
     def __init__(self, *, is_heavy=False):
+        super().__init__()
         self.is_heavy = is_heavy
         self.decoded = []
         self.released = []

@@ -1,82 +1,152 @@
-"""`Call`: one request on its way through an API, and what its layers tell each other of it."""
+"""`PreparedCalls`: calls of an API that asks for more than its input, or whose answer is a stream.
+
+They are kept apart from those of other APIs, which pay nothing for what they do not ask for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from jubako.contracts.http_server import ASGIReceive, ASGISend
-from jubako.server.exchange import Exchange
+from jubako.contracts.descriptor import Descriptor, EncodedBody
+from jubako.errors import DeadlineExceeded
+from jubako.server.call import Call
+from jubako.server.held_bytes import HeldBytes
 from jubako.server.leases import Lease
-from jubako.services.context import Context, Request
+from jubako.server.problems import Problem
+from jubako.server.request_watch import Watched
+from jubako.server.streaming import ItemStream
+from jubako.server.thread_pool import ThreadPool
+from jubako.services import InferenceAPI
+from jubako.services.context import Response
 
-NOTHING: Mapping[str, Any] = {}
+# Decoding this much JSON takes about 2 ms; more is not done on the event loop.
+LARGE_BODY_BYTES = 256 * 1024
+
+# Of answers that have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class Call:
-    """One call of an API's function; belongs to the event loop's thread.
+def is_quick(api: InferenceAPI) -> bool:
+    """True if an API needs none of this: its function gets what is decoded, and its answer goes out in one piece."""
+    descriptor = api.input
+    if descriptor is None or descriptor.is_heavy or _is_released(descriptor):
+        return False
+    return api.plan.is_plain and not api.is_stream
 
-    Not an attrs class, for it is made once a request (see `Exchange`).
 
-    Attributes:
-        exchange: the request.
-        scope: of ASGI.
-        receive: of ASGI.
-        send: of ASGI.
-        path_texts: what stands in the place of the parameters of the route's template.
-        path_values: the same, converted.
-        accept: the request's Accept header, or empty.
-        timeout_s: what the function has, or each item of a stream.
-        context: what the function gets if it asks for it.
-        lease: of the decoded input, if that is to be released.
-        stream_type: of an answer that has begun and is sent item by item; empty before, and for all others.
+class PreparedCalls:
+    """Calls of one API.
+
+    Args:
+        api: the API.
+        threads: where sync functions run.
+        decoders: where large bodies, and those of heavy descriptors, are decoded and encoded.
+        held: counts the items of streams.
+        encode: lays an answer in one piece out, for an Accept header.
     """
-
-    __slots__ = (
-        "accept",
-        "context",
-        "exchange",
-        "lease",
-        "path_texts",
-        "path_values",
-        "receive",
-        "scope",
-        "send",
-        "stream_type",
-        "timeout_s",
-    )
 
     def __init__(
         self,
-        exchange: Exchange,
-        scope: dict[str, Any],
-        receive: ASGIReceive,
-        send: ASGISend,
-        path_texts: Mapping[str, str],
+        api: InferenceAPI,
+        threads: ThreadPool,
+        decoders: ThreadPool,
+        held: HeldBytes,
+        encode: Callable[[Any, str], EncodedBody],
     ) -> None:
-        self.exchange = exchange
-        self.scope = scope
-        self.receive = receive
-        self.send = send
-        self.path_texts = path_texts
-        self.path_values = NOTHING
-        self.accept = exchange.headers.get(b"accept", b"").decode("latin-1")
-        self.timeout_s = 0.0
-        self.context: Context | None = None
-        self.lease: Lease | None = None
-        self.stream_type = ""
+        self._api = api
+        self._plan = api.plan
+        self._threads = threads
+        self._decoders = decoders
+        self._encode = encode
+        self._stream = ItemStream(api.name, api.output, threads, decoders, held) if api.is_stream else None
 
-    def open_context(self) -> Context:
-        """Make the context of this call."""
-        exchange = self.exchange
-        request = Request.read(
-            method=exchange.method,
-            path=exchange.path,
-            raw_headers=self.scope["headers"],
-            query_string=self.scope.get("query_string", b""),
-            path_params=self.path_values,
-            request_id=exchange.id,
-            client=exchange.client,
-        )
-        self.context = Context(request)
-        return self.context
+    async def answer(self, call: Call, body: bytes, watched: Watched, timeout_s: float) -> EncodedBody | None:
+        """Return the answer; None if it was a stream, which has been sent.
+
+        Args:
+            call: the call.
+            body: the request's.
+            watched: ends the request when its time is over.
+            timeout_s: what the request has, and then each item of a stream.
+        """
+        call.path_values = self._plan.read_path(call.path_texts)
+        if self._plan.context_name:
+            call.open_context()
+        value = await self._read(call, body)
+        if time.monotonic() >= watched.deadline_s:
+            raise too_late()
+        if self._stream is not None:
+            items = self._invoke(call, value)
+            await self._stream.send(call, items, watched, timeout_s, is_async=self._api.is_async)
+            return None
+        if not self._api.is_async:
+            return await self._threads.run(self._call_in_thread, call, value)
+        result = await self._invoke(call, value)
+        if self._api.output.is_heavy:
+            return await self._decoders.run(self._encode, result, call.accept)
+        return self._encode(result, call.accept)
+
+    async def break_off(self, call: Call, problem: Problem) -> None:
+        """End a stream that has begun and cannot be completed; see `ItemStream.break_off`."""
+        if self._stream is not None:
+            await self._stream.break_off(call, problem)
+
+    async def _read(self, call: Call, body: bytes) -> Any:
+        descriptor = self._api.input
+        if descriptor is None:
+            return None
+        if _is_released(descriptor):
+            post = self._decoders.post if descriptor.is_heavy else None
+            call.lease = Lease(descriptor.release, post, self._api.name)
+        if len(body) > LARGE_BODY_BYTES or descriptor.is_heavy:
+            return await self._decoders.run(_decode, descriptor, body, call)
+        return _decode(descriptor, body, call)
+
+    def _invoke(self, call: Call, value: Any) -> Any:
+        return self._plan.call(self._api.func, value, call.path_values, call.context)
+
+    def _call_in_thread(self, call: Call, value: Any) -> EncodedBody:
+        lease = call.lease
+        if lease is None:
+            return self._encode(self._invoke(call, value), call.accept)
+        if not lease.take():
+            raise too_late()
+        try:
+            return self._encode(self._invoke(call, value), call.accept)
+        finally:
+            lease.drop(in_thread=True)
+
+
+def too_late() -> DeadlineExceeded:
+    """The error of a request whose time is over before its API is called.
+
+    The watch may have had no turn yet: the loop was busy, perhaps with this very body.
+    """
+    return DeadlineExceeded("the request's time was over before its API was called.")
+
+
+def with_response(head: dict[str, Any], body: bytes, response: Response) -> tuple[dict[str, Any], bytes]:
+    """Return the two parts of an answer with what the function has set of it."""
+    status, set_headers = response.send()
+    names = {name for name, _ in set_headers}
+    headers = [header for header in head["headers"] if header[0] not in names] + set_headers
+    if status in _WITHOUT_BODY:
+        body = b""
+        headers = [header for header in headers if not header[0].startswith(b"content-")]
+        if status == HTTPStatus.RESET_CONTENT:
+            headers.append((b"content-length", b"0"))
+    return {"type": "http.response.start", "status": status, "headers": headers}, body
+
+
+def _is_released(descriptor: Descriptor) -> bool:
+    return type(descriptor).release is not Descriptor.release
+
+
+def _decode(descriptor: Descriptor, body: bytes, call: Call) -> Any:
+    value = descriptor.decode(body, call.content_type)
+    if call.lease is not None:
+        call.lease.fill(value)
+    return value

@@ -9,33 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from jubako.contracts.descriptor import Descriptor, EncodedBody
-from jubako.errors import DeadlineExceeded, InternalServerError
+from jubako.contracts.descriptor import EncodedBody
+from jubako.contracts.http_server import ASGIReceive, ASGISend
+from jubako.errors import InternalServerError
 from jubako.runners import call_deadline
-from jubako.server.calls import Call
-from jubako.server.exchange import CLIENT_LEFT
+from jubako.server.call import Call
+from jubako.server.calls import LARGE_BODY_BYTES, PreparedCalls, is_quick, too_late, with_response
+from jubako.server.exchange import CLIENT_LEFT, Exchange
 from jubako.server.held_bytes import HeldBytes
-from jubako.server.leases import Lease
 from jubako.server.limits import ClientLeft, read_body, read_timeout
 from jubako.server.problems import Problem, problem_of, problem_of_status, send_problem
 from jubako.server.request_watch import RequestWatch
-from jubako.server.streaming import ItemStream
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import InferenceAPI
 from jubako.services.headers import check_header, is_header_value
 from jubako.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
-
-# Decoding this much JSON takes about 2 ms; more is not done on the event loop.
-_LARGE_BODY_BYTES = 256 * 1024
-
-# Of answers that have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
-_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 @attrs.frozen
@@ -60,87 +55,92 @@ class Workplace:
 class InferenceRoute:
     """One API.
 
+    What nearly every API needs is done here, and nothing is prepared for more. `PreparedCalls` is for those that need
+    more: a context, path parameters, a stream, an input that is released.
+
     Args:
         api: the API.
         workplace: what it shares with the others.
     """
 
     def __init__(self, api: InferenceAPI, workplace: Workplace) -> None:
-        self._api = api
+        self._name = api.name
         self._func = api.func
-        self._plan = api.plan
-        self._is_plain = api.plan.is_plain
         self._is_async = api.is_async
-        self._workplace = workplace
-        self._input = api.input
         self._output = api.output
-        self._releases = api.input is not None and type(api.input).release is not Descriptor.release
-        self._stream: ItemStream | None = None
-        if api.is_stream:
+        self._encodes_on_loop = api.is_async and not api.output.is_heavy
+        self._workplace = workplace
+        # Without an input all is left to PreparedCalls.
+        self._decode: Callable[[bytes, str], Any] = _decode_nothing if api.input is None else api.input.decode
+        # The content type that was looked at last: nearly always that of the next answer.
+        self._sound_type = ""
+        self._prepared: PreparedCalls | None = None
+        if not is_quick(api):
             threads, decoders, held = workplace.threads, workplace.decoders, workplace.held
-            self._stream = ItemStream(api.name, api.output, threads, decoders, held)
+            self._prepared = PreparedCalls(api, threads, decoders, held, self._encode)
 
-    async def answer(self, call: Call) -> None:
+    async def answer(
+        self,
+        exchange: Exchange,
+        scope: dict[str, Any],
+        receive: ASGIReceive,
+        send: ASGISend,
+        path_texts: Mapping[str, str],
+    ) -> None:
         """Send exactly one response, unless the client has left or the server cuts the request."""
+        call = None if self._prepared is None else Call(exchange, scope, send, path_texts)
         try:
-            encoded = await self._compute(call)
+            encoded = await self._compute(exchange, receive, call)
             if encoded is not None:
-                self._workplace.held.hold(call.exchange, len(encoded.body))
+                self._workplace.held.hold(exchange, len(encoded.body))
         except ClientLeft:
-            call.exchange.status = CLIENT_LEFT
-        except _Refused as refused:
-            await self._refuse(call, refused.problem, None)
+            exchange.status = CLIENT_LEFT
+        except Refused as refused:
+            await self._refuse(exchange, send, call, refused.problem)
         except Exception as error:  # noqa: BLE001  # the user's code; recorded with its name
             problem = problem_of(error)
-            _log_failure(self._api.name, problem, error)
-            await self._refuse(call, problem, error)
+            _log_failure(self._name, problem, error)
+            await self._refuse(exchange, send, call, problem)
         else:
             if encoded is not None:
-                await _send_whole(call, encoded)
+                head = _head(encoded)
+                body = encoded.body
+                if call is not None and call.context is not None:
+                    head, body = with_response(head, body, call.context.response)
+                await send(head)
+                await send({"type": "http.response.body", "body": body})
         finally:
-            if call.lease is not None:
+            if call is not None and call.lease is not None:
                 call.lease.drop()
 
-    async def _refuse(self, call: Call, problem: Problem, error: Exception | None) -> None:
-        if self._stream is not None and call.stream_type:
-            await self._stream.break_off(call, problem, error)
-        else:
-            await send_problem(call.send, problem, call.exchange.id)
-
-    async def _compute(self, call: Call) -> EncodedBody | None:
+    async def _compute(self, exchange: Exchange, receive: ASGIReceive, call: Call | None) -> EncodedBody | None:
         """Return the answer; None if it was a stream, which has been sent."""
-        settings, held, exchange = self._workplace.settings, self._workplace.held, call.exchange
+        settings, held = self._workplace.settings, self._workplace.held
         timeout_s = settings.timeout_s
         asked = exchange.headers.get(b"x-request-timeout")
         if asked is not None:
             timeout_s = min(timeout_s, read_timeout(asked))
-        call.timeout_s = timeout_s
         deadline_s = exchange.started_s + timeout_s
         body_timeout_s = min(settings.body_timeout_s, timeout_s)
         has_body = False
         watched = self._workplace.watch.add(exchange.started_s + body_timeout_s, exchange.started_s)
         try:
-            body = await read_body(call.receive, exchange, held, settings.max_body_bytes, settings.max_body_chunks)
+            body = await read_body(receive, exchange, held, settings.max_body_bytes, settings.max_body_chunks)
             has_body = True
-            watched.watch_client(call.receive, deadline_s)
+            watched.watch_client(receive, deadline_s)
             call_deadline.set(deadline_s)
-            value = await self._read(call, body)
-            if time.monotonic() >= deadline_s:
-                # The watch has had no turn yet: the loop was busy, perhaps with this very body.
-                raise DeadlineExceeded("the request's time was over before its API was called.")
-            if self._stream is not None:
-                await self._stream.send(call, self._invoke(call, value), watched, is_async=self._is_async)
-                return None
-            return await self._call(call, value)
+            if self._prepared is None or call is None:
+                return await self._call(exchange, body, deadline_s)
+            return await self._prepared.answer(call, body, watched, timeout_s)
         except asyncio.CancelledError as error:
             if watched.verdict == "left":
                 raise ClientLeft from None
             if watched.verdict == "late":
-                raise _Refused(_late(timeout_s) if has_body else _no_body(body_timeout_s)) from None
+                raise Refused(_late(timeout_s) if has_body else _no_body(body_timeout_s)) from None
             if not watched.task.cancelling():
                 # Nobody cancelled the request: the function awaited something that was cancelled.
                 raise InternalServerError("The API's function raised CancelledError.") from error
-            if call.stream_type:
+            if call is not None and call.stream_type:
                 exchange.status = 503  # the server stops, and what it sent is no whole answer
             raise
         except SystemExit as error:
@@ -148,46 +148,30 @@ class InferenceRoute:
         finally:
             self._workplace.watch.remove(watched)
 
-    async def _read(self, call: Call, body: bytes) -> Any:
-        """Return the function's input, and make what else it gets."""
-        if not self._is_plain:
-            call.path_values = self._plan.read_path(call.path_texts)
-            if self._plan.context_name:
-                call.open_context()
-        descriptor = self._input
-        if descriptor is None:
-            return None
-        content_type = call.exchange.headers.get(b"content-type", b"").decode("latin-1")
-        if self._releases:
-            post = self._workplace.decoders.post if descriptor.is_heavy else None
-            call.lease = Lease(descriptor.release, post, self._api.name)
-        if len(body) > _LARGE_BODY_BYTES or descriptor.is_heavy:
-            return await self._workplace.decoders.run(_decode, descriptor, body, content_type, call.lease)
-        return _decode(descriptor, body, content_type, call.lease)
+    async def _call(self, exchange: Exchange, body: bytes, deadline_s: float) -> EncodedBody:
+        headers = exchange.headers
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        if len(body) > LARGE_BODY_BYTES:
+            value = await self._workplace.decoders.run(self._decode, body, content_type)
+        else:
+            value = self._decode(body, content_type)
+        if time.monotonic() >= deadline_s:
+            raise too_late()
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        if self._encodes_on_loop:
+            return self._encode(await self._func(value), accept)
+        if self._is_async:
+            return await self._workplace.decoders.run(self._encode, await self._func(value), accept)
+        return await self._workplace.threads.run(self._call_in_thread, value, accept)
 
-    async def _call(self, call: Call, value: Any) -> EncodedBody:
-        if not self._is_async:
-            return await self._workplace.threads.run(self._call_in_thread, call, value)
-        result = await self._invoke(call, value)
-        if self._output.is_heavy:
-            return await self._workplace.decoders.run(self._encode, result, call.accept)
-        return self._encode(result, call.accept)
+    def _call_in_thread(self, value: Any, accept: str) -> EncodedBody:
+        return self._encode(self._func(value), accept)
 
-    def _invoke(self, call: Call, value: Any) -> Any:
-        if self._is_plain:
-            return self._func(value)
-        return self._plan.call(self._func, value, call.path_values, call.context)
-
-    def _call_in_thread(self, call: Call, value: Any) -> EncodedBody:
-        lease = call.lease
-        if lease is None:
-            return self._encode(self._invoke(call, value), call.accept)
-        if not lease.take():
-            raise DeadlineExceeded("the request was over before its API was called.")
-        try:
-            return self._encode(self._invoke(call, value), call.accept)
-        finally:
-            lease.drop(in_thread=True)
+    async def _refuse(self, exchange: Exchange, send: ASGISend, call: Call | None, problem: Problem) -> None:
+        if self._prepared is not None and call is not None and call.stream_type:
+            await self._prepared.break_off(call, problem)
+        else:
+            await send_problem(send, problem, exchange.id)
 
     def _encode(self, result: Any, accept: str) -> EncodedBody:
         try:
@@ -195,18 +179,20 @@ class InferenceRoute:
         except Exception as error:
             # Whatever it is, it is not the client's fault: a wrong value must not come out as a 400.
             raise InternalServerError(
-                f"API {self._api.name!r} returned what its output descriptor cannot encode.", why=str(error)
+                f"API {self._name!r} returned what its output descriptor cannot encode.", why=str(error)
             ) from error
-        if not is_header_value(encoded.content_type):
-            raise InternalServerError(
-                f"API {self._api.name!r} gives a content type that HTTP forbids: {encoded.content_type!r:.200}."
-            )
+        if encoded.content_type != self._sound_type:
+            if not is_header_value(encoded.content_type):
+                raise InternalServerError(
+                    f"API {self._name!r} gives a content type that HTTP forbids: {encoded.content_type!r:.200}."
+                )
+            self._sound_type = encoded.content_type
         for name, value in encoded.headers.items():
             check_header(name, value)
         return encoded
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """The request is answered with a problem that no error class stands for."""
 
     def __init__(self, problem: Problem) -> None:
@@ -225,30 +211,18 @@ def _no_body(timeout_s: float) -> Problem:
     )
 
 
-def _decode(descriptor: Descriptor, body: bytes, content_type: str, lease: Lease | None) -> Any:
-    value = descriptor.decode(body, content_type)
-    if lease is not None:
-        lease.fill(value)
-    return value
+def _decode_nothing(body: bytes, content_type: str) -> None:
+    """Stands for the descriptor of an API that has no input."""
 
 
-async def _send_whole(call: Call, encoded: EncodedBody) -> None:
-    body = encoded.body
-    status = 200
-    headers = [(b"content-type", encoded.content_type.encode("latin-1")), (b"content-length", b"%d" % len(body))]
+def _head(encoded: EncodedBody) -> dict[str, Any]:
+    headers = [
+        (b"content-type", encoded.content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(encoded.body)),
+    ]
     if encoded.headers:
         headers += [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in encoded.headers.items()]
-    if call.context is not None:
-        status, set_headers = call.context.response.send()
-        names = {name for name, _ in set_headers}
-        headers = [header for header in headers if header[0] not in names] + set_headers
-        if status in _WITHOUT_BODY:
-            body = b""
-            headers = [header for header in headers if not header[0].startswith(b"content-")]
-            if status == 205:
-                headers.append((b"content-length", b"0"))
-    await call.send({"type": "http.response.start", "status": status, "headers": headers})
-    await call.send({"type": "http.response.body", "body": body})
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
 def _log_failure(api_name: str, problem: Problem, error: Exception) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend
-from jubako.server.calls import NOTHING, Call
 from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.inference import InferenceRoute, Workplace
 from jubako.server.problems import problem_of_status, send_problem
@@ -13,6 +13,7 @@ from jubako.services import InferenceAPI
 from jubako.services.routes import RouteTable
 
 _NOT_POST = (b"allow", b"POST")
+_NO_PARAMETERS: Mapping[str, str] = {}
 
 
 class InferenceRoutes:
@@ -33,7 +34,7 @@ class InferenceRoutes:
         """Answer an API's request, or pass it on."""
         exchange: Exchange = scope[SCOPE_KEY]
         route = self._fixed.get(exchange.path)
-        path_texts = NOTHING
+        path_texts = _NO_PARAMETERS
         if route is None:
             found = self._table.find_template(exchange.path)
             if found is None:
@@ -41,7 +42,7 @@ class InferenceRoutes:
                 return
             route, path_texts = found
         if exchange.method == "POST":
-            await route.answer(Call(exchange, scope, receive, send, path_texts))
+            await route.answer(exchange, scope, receive, send, path_texts)
         else:
             detail = (
                 f"{exchange.path} takes POST, not {exchange.method[:20]}. Do: send the input as the body of a POST."

@@ -17,7 +17,7 @@ from jubako.contracts.descriptor import Descriptor
 from jubako.descriptors._media_types import choose_media_type
 from jubako.errors import InternalServerError
 from jubako.runners import call_deadline
-from jubako.server.calls import Call
+from jubako.server.call import Call
 from jubako.server.held_bytes import HeldBytes
 from jubako.server.item_sources import END, AsyncItems, ThreadedItems
 from jubako.server.problems import Problem
@@ -61,7 +61,7 @@ class ItemStream:
         self._chunk_type = output.stream_media_type.partition(";")[0].strip().lower()
         self._is_text = _is_text(output.media_types[0]) if output.media_types else False
 
-    async def send(self, call: Call, generator: Any, watched: Watched, *, is_async: bool) -> None:
+    async def send(self, call: Call, generator: Any, watched: Watched, timeout_s: float, *, is_async: bool) -> None:
         """Send all items and the end of the answer; the generator is closed whatever happens.
 
         Raises what the generator raises. If `call.stream_type` is set by then, the answer has begun.
@@ -70,6 +70,7 @@ class ItemStream:
             call: the call.
             generator: what the function returned.
             watched: ends the request if an item is late; sending has no deadline but the server's write timeout.
+            timeout_s: what each item has, beginning with the second one.
             is_async: True moves the generator on in this task, False in threads.
         """
         offered = (self._chunk_type, EVENTS) if self._is_text else (self._chunk_type,)
@@ -85,7 +86,7 @@ class ItemStream:
             await self._begin(call, stream_type, piece)
             while piece is not END:
                 await self._send_piece(call, piece, watched)
-                deadline_s = time.monotonic() + call.timeout_s
+                deadline_s = time.monotonic() + timeout_s
                 call_deadline.set(deadline_s)
                 watched.deadline_s = deadline_s
                 piece = await items.next()
@@ -95,17 +96,15 @@ class ItemStream:
             watched.deadline_s = math.inf
             await call.send({"type": "http.response.body", "body": b""})
         finally:
-            await items.close(call.timeout_s)
+            await items.close(timeout_s)
 
-    async def break_off(self, call: Call, problem: Problem, error: BaseException | None) -> None:
+    async def break_off(self, call: Call, problem: Problem) -> None:
         """End an answer that has begun and cannot be completed, so that the client sees that.
 
         Among server-sent events the problem is one, named `error`. Anything else lacks its end: the connection is
         closed (HTTP/1.1) or the stream reset (HTTP/2) by the server, as it does for every answer without an end.
         """
-        if problem.status < 500 or error is None:
-            # Errors of the service itself are logged with their traceback already.
-            _logger.warning("API %s broke its stream off with %d: %s", self._name, problem.status, problem.detail)
+        _logger.warning("API %s broke its stream off with %d: %s", self._name, problem.status, problem.detail)
         # What log and metrics tell is how the answer ended: its first line was sent long ago.
         call.exchange.status = problem.status
         if call.stream_type == EVENTS:
