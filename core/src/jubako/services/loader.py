@@ -26,9 +26,9 @@ def load(
 ) -> Service:
     """Load a Service, and leave the program's working directory, `sys.path` and modules as they were.
 
-    Every call runs the source anew. Modules that the Service imports from its own folder belong to it alone. Its runners
-    find them, and its stores, when they load their models later; imports that other functions put off must come from
-    installed packages, for the folder is not searched then. Loads in several threads wait for each other.
+    Every call runs the source anew. Modules that the Service imports from its own folder belong to it alone. Its
+    runners find them, and its stores, when they load their models later; imports that other functions put off must come
+    from installed packages, for the folder is not searched then. Loads in several threads wait for each other.
 
     Example::
 
