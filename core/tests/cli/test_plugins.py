@@ -43,7 +43,7 @@ def test_the_table_has_a_line_for_each_plugin(plugins):
     done = plugins()
     assert done.exit_code == 0
     assert line_of(done, "PLUGIN").split() == ["PLUGIN", "DISTRIBUTION", "STATUS", "OFFERS"]
-    assert line_of(done, "builtin ").split()[:5] == ["builtin", "jubako", "0.1.0", "ok", "store"]
+    assert line_of(done, "builtin ").split()[:5] == ["builtin", "jubako", "0.1.0", "ok", "runner"]
     assert " ".join(line_of(done, "toy_runner ").split()) == (
         "toy_runner jubako-toy-runner 1.0 ok runner type toy; store type attic"
     )

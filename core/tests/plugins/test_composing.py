@@ -43,7 +43,7 @@ def test_the_built_in_plugin_comes_first_and_the_others_follow_by_name(site, run
         "alpha",
         "zeta",
     ]
-    assert [offer.name for offer in composition.offers(RunnerType)] == ["alpha", "zeta"]
+    assert [offer.name for offer in composition.offers(RunnerType)] == ["picklable_model", "alpha", "zeta"]
 
 
 @pytest.mark.parametrize("name", ["canary_runner", "jubako-canary-runner", "Canary-Runner"])
@@ -128,7 +128,7 @@ def test_two_plugins_that_offer_one_name_stay_usable_but_for_that_name(site, run
         "runner type 'toy' is offered by ben (jubako-ben 1.0) too, and cannot be used until one is disabled; "
         "whatever else it offers can be used"
     )
-    assert composition.offers(RunnerType) == ()
+    assert "toy" not in [offer.name for offer in composition.offers(RunnerType)]
     assert composition.find(StoreType, "anna").name == "anna"
     assert composition.find(StoreType, "ben").name == "ben"
     with pytest.raises(PluginConflict) as caught:
@@ -146,7 +146,7 @@ def test_an_alias_that_another_plugin_offers_is_contested_alone(site, runner_plu
     site.install_plugin("anna", runner_plugin("anna", aliases=("toy",)))
     site.install_plugin("ben", runner_plugin("ben", aliases=("toy", "benjamin")))
     composition = compose(PluginSettings(allow=("anna", "ben")))
-    assert [offer.name for offer in composition.offers(RunnerType)] == ["anna", "ben"]
+    assert [offer.name for offer in composition.offers(RunnerType)] == ["picklable_model", "anna", "ben"]
     assert composition.find(RunnerType, "benjamin").name == "ben"
     with pytest.raises(PluginConflict, match="runner type 'toy' cannot be used"):
         composition.find(RunnerType, "toy")

@@ -8,6 +8,7 @@ import pytest
 from jubako.contracts.offers import HttpServerType, PayloadType, RunnerType, StoreType
 from jubako.errors import InvalidArgument, MissingDependency, OfferNotFound, PluginError
 from jubako.plugins import compose, discover
+from jubako.plugins.explaining import explain_absence
 from jubako.settings import PluginSettings
 
 
@@ -46,17 +47,19 @@ def test_a_name_that_nobody_offers_is_answered_with_those_that_are(site, runner_
     site.install_plugin("toy", runner_plugin("toy", aliases=("plaything",)))
     assert words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "toyy")) == [
         "there is no runner type 'toyy'.",
-        "Known are plaything, toy.",
+        "Known are picklable_model, plaything, toy.",
         "Do: did you mean 'toy'?",
     ]
 
 
 def test_a_kind_that_nobody_offers_says_so(compose_ours):
-    assert words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "frobnicator")) == [
+    assert str(explain_absence(RunnerType, "frobnicator", (), ())).splitlines() == [
         "there is no runner type 'frobnicator'.",
         "No plugin that offers a runner type is installed.",
         "Do: correct the name, or install a plugin that offers it",
     ]
+    words = words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "frobnicator"))
+    assert words[1] == "Known are picklable_model."
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_a_plugin_that_failed_is_mentioned_even_if_its_name_says_nothing(site, c
     site.install_plugin("mystery", "1 / 0")
     words = words_of(OfferNotFound, lambda: compose_ours().find(RunnerType, "quantum"))
     assert words[1] == (
-        "No plugin that offers a runner type is installed. Not loaded: mystery (jubako-mystery 1.0): "
+        "Known are picklable_model. Not loaded: mystery (jubako-mystery 1.0): "
         "jubako_mystery cannot be imported: ZeroDivisionError: division by zero."
     )
 
