@@ -1,4 +1,4 @@
-"""`WsgiAdapter`: a WSGI application as an ASGI one, in the pool of threads of sync APIs (docs/decisions/0011).
+"""`WsgiAdapter`: a WSGI application as an ASGI one, in the pool of threads of sync APIs (docs/decisions/0012).
 
 The protocol is `wsgiref`'s, of the standard library; only where the bytes come from and go to is our own.
 """
