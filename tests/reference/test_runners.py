@@ -59,3 +59,18 @@ def test_a_script_gets_the_same_answers(script):
         "print(service.shout.run('hey', times=2), service.ready_made.run('ab'))\n"
     )
     assert script(code).splitlines() == ["[3.0, 6.0]", "[[4.0], [7.0]]", "[[1, 2], [5, 2]]", "HEY!! ababab"]
+
+
+def test_a_program_elsewhere_that_loads_the_service_gets_the_same_answers(script):
+    code = (
+        "import os, sys\n"
+        "folder = os.getcwd()\n"
+        "os.chdir('/')\n"
+        "import jubako as bentoml\n"
+        "import numpy as np\n"
+        "svc = bentoml.load('service.py:svc', working_dir=folder)\n"
+        "print(svc.runners['scale'].run(np.array([1.0, 2.0])).tolist())\n"
+        "print(svc.apis['scale_value'].func('ab'), svc.apis['shout_sync'].func('hey'))\n"
+        "print(os.getcwd(), folder in sys.path, 'scaler' in sys.modules)\n"
+    )
+    assert script(code).splitlines() == ["[3.0, 6.0]", "ababab HEY!!", "/ False False"]
