@@ -14,7 +14,8 @@ import pytest
 from tests.harness.served import Served
 
 SERVICE = Path(__file__).parent / "same_answers" / "kinds.py"
-PLACES = ("from_a_sync_api", "from_an_async_api", "on_the_loops_own_thread", "from_a_thread_of_the_users")
+APIS = ("from_a_sync_api", "from_an_async_api", "on_the_loops_own_thread", "from_a_thread_of_the_users")
+PLACES = (*APIS, "in_wsgi", "in_asgi")
 SERVERS = {"inline": ["--backend", "inline"], "process": ["--backend", "process"], "reload": ["--reload"]}
 
 
@@ -37,7 +38,7 @@ def in_a_script():
 
 @pytest.fixture(scope="module", params=SERVERS)
 def served_answers(request, tmp_path_factory):
-    """What a server's APIs get: name of the API to name of the call to answer."""
+    """What a server's APIs and mounted applications get: name of the place to name of the call to answer."""
     if request.param != "inline" and not hasattr(os, "fork"):
         pytest.skip("the system has no fork")
     folder = tmp_path_factory.mktemp(request.param)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import json
 import threading
 from typing import NamedTuple
 
@@ -311,3 +312,27 @@ async def from_a_thread_of_the_users(names):
     thread.start()
     await asyncio.to_thread(thread.join)
     return answers
+
+
+def in_wsgi(environ, start_response):
+    """A WSGI application that is mounted."""
+    names = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    start_response("200 OK", [("content-type", "application/json")])
+    return [json.dumps({name: call(name) for name in names}).encode()]
+
+
+async def in_asgi(scope, receive, send):
+    """An ASGI application that is mounted; it calls runners as it likes, and awaits half of the calls."""
+    if scope["type"] != "http":
+        return
+    body = b""
+    while (message := await receive()).get("more_body"):
+        body += message["body"]
+    names = json.loads(body + message["body"])
+    answers = {name: await async_call(name) if index % 2 else call(name) for index, name in enumerate(names)}
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(answers).encode()})
+
+
+svc.mount_wsgi_app(in_wsgi, path="/in_wsgi")
+svc.mount_asgi_app(in_asgi, path="/in_asgi")
