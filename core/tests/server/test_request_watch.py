@@ -9,11 +9,13 @@ from jubako.server.request_watch import RequestWatch
 
 async def test_requests_whose_clients_were_watched_leave_nothing_to_collect():
     watch = RequestWatch()
-    waiting = 0
+    waiting, all_wait = 0, asyncio.Event()
 
     async def receive():
         nonlocal waiting
         waiting += 1
+        if waiting == 10:
+            all_wait.set()
         await asyncio.Event().wait()
 
     async def answer():
@@ -21,8 +23,7 @@ async def test_requests_whose_clients_were_watched_leave_nothing_to_collect():
         watched = watch.add(now_s + 60, now_s)
         watched.watch_client(receive, now_s + 60)
         try:
-            while waiting < 10:
-                await asyncio.sleep(0)
+            await all_wait.wait()
         finally:
             watch.remove(watched)
 
