@@ -12,7 +12,7 @@ import pytest
 import jubako
 from jubako.contracts.descriptor import EncodedBody
 from jubako.errors import BadInput, InvalidArgument
-from jubako.io import JSON, Descriptor, Text
+from jubako.io import JSON, Descriptor, Multipart, Text
 from jubako.services.api import InferenceAPI, define_api
 from jubako.services.context import Context, Request
 
@@ -283,9 +283,36 @@ def test_the_parts_of_an_input_are_passed_by_name():
     assert call(define(lambda **parts: parts, input=Parts()), {"a": 1}) == {"a": 1}
 
 
-@pytest.mark.parametrize(("func", "words"), [(no_arguments, "for each part"), (lambda a, /, b: 1, "by name")])
-def test_a_function_that_cannot_take_parts_by_name_is_refused(func, words):
-    assert words in refusal(func, input=Parts())
+@pytest.mark.parametrize("func", [no_arguments, lambda a, /, b: 1])
+def test_a_function_that_cannot_take_parts_by_name_is_refused(func):
+    assert "take a parameter for each part" in refusal(func, input=Parts())
+
+
+@pytest.mark.parametrize(
+    ("func", "wrong"),
+    [
+        (lambda a: 1, "see b"),
+        (lambda a, b, c: 1, "see c"),
+        (lambda one, two: 1, "see a, b, one, two"),
+        (lambda b, /, a: 1, "see b"),
+    ],
+)
+def test_a_function_whose_parameters_are_not_the_parts_is_refused(func, wrong):
+    message = refusal(func, input=Multipart(a=Text(), b=JSON()))
+    assert "passed by name: a, b." in message
+    assert wrong in message
+
+
+def test_a_part_and_the_context_cannot_have_one_name():
+    def func(a, b: jubako.Context):
+        return a
+
+    assert "see b" in refusal(func, input=Multipart(a=Text(), b=JSON()))
+
+
+@pytest.mark.parametrize("func", [lambda a, b: 1, lambda b, a, c=1: 1, lambda **parts: 1, lambda a, **parts: 1])
+def test_a_function_that_takes_all_parts_is_added(func):
+    assert call(define(func, input=Multipart(a=Text(), b=JSON())), {"a": "", "b": 1}) == 1
 
 
 async def later(value):

@@ -195,7 +195,12 @@ def _describe(tag: Tag, target: Target, service: Service, options: BuildOptions,
         models=_describe_models(folder),
         runners=[_describe_runner(runner) for runner in service.runners.values()],
         apis=[
-            BentoAPI(api.name, api.route, type(api.input).__name__, type(api.output).__name__)
+            BentoAPI(
+                api.name,
+                api.route,
+                type(api.input).__name__ if api.input is not None else "",
+                type(api.output).__name__,
+            )
             for api in service.apis.values()
         ],
         build=options.to_plain(),

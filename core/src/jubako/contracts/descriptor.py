@@ -34,12 +34,15 @@ class Descriptor(ABC):
         media_types: what requests may be and answers can be, the main one first; `*/*` takes anything.
         is_heavy: True if decoding and encoding are always done in a thread pool, however small the body is.
         passes_keywords: True if `decode` gives a dictionary whose items the API gets as keyword arguments.
+        keywords: then the names of these items, so that a function that does not take them is refused when it is added;
+            empty if they are not known before.
         stream_media_type: of an answer that is sent item by item, as `encode_item` writes them.
     """
 
     media_types: tuple[str, ...]
     is_heavy: bool = False
     passes_keywords: bool = False
+    keywords: tuple[str, ...] = ()
     stream_media_type: str = "application/x-ndjson"
 
     @classmethod

@@ -45,13 +45,11 @@ def define_api(
         if descriptor is not None:
             _check_descriptor(descriptor, side, owner)
     path = RoutePath.parse(chosen if route is None else route, owner)
-    plan = plan_call(
-        func, path, owner, has_input=input is not None, spreads_input=input is not None and input.passes_keywords
-    )
+    plan = plan_call(func, path, owner, input)
     if input is None and plan.takes_input:
         input = _described(plan.input_annotation, owner, f"its parameter {plan.input_name!r}", "input")
         if input.passes_keywords:
-            plan = plan_call(func, path, owner, has_input=True, spreads_input=True)
+            plan = plan_call(func, path, owner, input)
     if output is None:
         output = _described(plan.return_annotation, owner, "its result", "output")
     text = doc if doc is not None else getattr(func, "__doc__", None) or ""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import attrs
 
+from jubako.contracts.descriptor import Descriptor
 from jubako.descriptors.annotations import read_annotations
 from jubako.errors import InvalidArgument
 from jubako.services._path_values import Converter, converter_for
@@ -94,17 +95,14 @@ class CallPlan:
         return func(**keywords)
 
 
-def plan_call(
-    func: Callable[..., Any], route: RoutePath, owner: str, *, has_input: bool, spreads_input: bool
-) -> CallPlan:
+def plan_call(func: Callable[..., Any], route: RoutePath, owner: str, input: Descriptor | None) -> CallPlan:
     """Find out what each parameter of a function gets.
 
     Args:
         func: the function.
         route: where its API is served.
         owner: the API, for errors: `API 'predict'`.
-        has_input: the API was given a descriptor of its input.
-        spreads_input: that descriptor gives a dictionary of arguments.
+        input: what requests hold; None if nothing says so but the function.
 
     Raises:
         InvalidArgument: it is no function, or cannot be called with what a request brings.
@@ -132,10 +130,10 @@ def plan_call(
         path_names=path_names,
         return_annotation=planner.annotations.get("return", inspect.Parameter.empty),
     )
-    if spreads_input:
-        planner.check_spread(taken)
+    if input is not None and input.passes_keywords:
+        planner.check_spread(taken, input.keywords)
         return attrs.evolve(plan, is_input_first=False, spreads_input=True)
-    found = planner.find_input(taken, has_input=has_input)
+    found = planner.find_input(taken, has_input=input is not None)
     if found is None:
         return attrs.evolve(plan, takes_input=False, is_input_first=False)
     return attrs.evolve(
@@ -219,14 +217,26 @@ class _Planner:
             raise self._refused(f"{found.name} can be passed neither first nor by name.", "make it the first parameter")
         return found
 
-    def check_spread(self, taken: set[str]) -> None:
-        """Refuse a function that cannot take the parts of its input by name."""
+    def check_spread(self, taken: set[str], keywords: tuple[str, ...]) -> None:
+        """Refuse a function that cannot take the parts of its input by name.
+
+        Args:
+            taken: the parameters that get something else.
+            keywords: the parts' names; empty if they are not known.
+        """
         left = [each for each in self._parameters if each.name not in taken]
-        if not any(each.kind in _BY_KEYWORD or each.kind is inspect.Parameter.VAR_KEYWORD for each in left):
-            raise self._refused("Its input has parts, which are passed by name.", "take a parameter for each part")
-        for each in left:
-            if each.kind is inspect.Parameter.POSITIONAL_ONLY and _is_required(each):
-                raise self._refused(f"{each.name} cannot be passed by name.", "make it an ordinary parameter")
+        takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in left)
+        names = {each.name for each in left if each.kind in _BY_KEYWORD}
+        required = {each.name for each in left if _is_required(each)}
+        wrong = [name for name in keywords if name in taken or (name not in names and not takes_any)]
+        if keywords:
+            wrong += sorted(required - set(keywords))
+        if wrong or (not names and not takes_any) or not required <= names:
+            raise self._refused(
+                f"The parts of its input are passed by name{': ' * bool(keywords)}{', '.join(keywords)}.",
+                "take a parameter for each part"
+                + (f", and no other without a default; see {', '.join(dict.fromkeys(wrong))}" if wrong else ""),
+            )
 
     def is_first(self, parameter: inspect.Parameter) -> bool:
         """True if the parameter gets what a call passes by position."""

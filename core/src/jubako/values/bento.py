@@ -43,7 +43,7 @@ class BentoRunner:
 
 @attrs.frozen
 class BentoAPI:
-    """An API of a Bento's service: its name, its route, and its descriptors' names."""
+    """An API of a Bento's service: its name, its route, and its descriptors' names; without an input that is empty."""
 
     name: str
     route: str
