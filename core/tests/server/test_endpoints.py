@@ -140,6 +140,22 @@ async def test_requests_are_counted_by_api_and_code_never_by_path(serve_service,
     assert "scan" not in text
 
 
+async def test_a_name_with_dots_and_hyphens_is_served_counted_and_described(serve_service):
+    svc = Service("20.news-groups")
+
+    @svc.api(input=JSON(), output=JSON())
+    def echo(value):
+        return value
+
+    site = await serve_service(svc)
+    assert (await site.ask("/echo", b"1")).json == 1
+    text = (await site.ask("/metrics")).body.decode()
+    assert 'jubako_request_total{api="echo",code="200",service="20.news-groups"} 1.0' in text
+    document = (await site.ask("/docs.json")).json
+    assert document["paths"]["/echo"]["post"]["operationId"] == "20.news-groups__echo"
+    assert "20.news-groups" in (await site.ask("/")).body.decode()
+
+
 class Sum(Runner):
     """Sums rows."""
 

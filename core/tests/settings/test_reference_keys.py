@@ -85,3 +85,14 @@ def test_another_mistake_beside_such_a_key_is_told_too():
 def test_a_list_of_secrets_that_is_null_opens_no_server():
     with pytest.raises(ConfigurationError, match="is set, and empty"):
         load_settings(overrides={"server": {"api_keys": None}})
+
+
+@pytest.mark.parametrize("name", ["jubako.yaml", "jubako.yml", "jubako.conf", "jubako"])
+def test_a_file_may_have_any_name(tmp_path, name):
+    (tmp_path / name).write_text("server: {port: 3001}")
+    assert load_settings(tmp_path / name).server.port == 3001
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost", "::1", "iris.test"])
+def test_a_host_may_be_a_name_or_any_address(host):
+    assert load_settings(environment={"JUBAKO_SERVER__HOST": host}).server.host == host
