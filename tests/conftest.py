@@ -20,6 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--full-length", action="store_true", help="loads last as long as docs/reliability.md says")
     group.addoption("--figures", type=Path, help="append what was measured to this file, for tests.faults.report")
+    group = parser.getgroup("page")
+    group.addoption("--screenshots", type=Path, help="write pictures of the page to this folder")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -99,7 +99,12 @@ function startForm(form) {
     const contents = form.querySelectorAll(".content");
     contents.forEach((content, index) => (content.hidden = index !== Number(event.target.value)));
   });
-  for (const content of form.querySelectorAll(".content")) content.addEventListener("change", () => preview(content));
+  for (const content of form.querySelectorAll(".content")) {
+    content.addEventListener("change", (event) => {
+      // Not of a text: it changes when the button is pressed, which would move away below the pointer.
+      if (event.target.type === "file") preview(content);
+    });
+  }
 }
 
 function startTheme() {

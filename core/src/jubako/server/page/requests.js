@@ -47,12 +47,16 @@ function readParts(content) {
   return parts;
 }
 
+/** What a file is sent as: of images, and where anything is taken, its own type says more than the first of a list. */
+function typeOfFile(type, file) {
+  if (type.startsWith("image/") || type.includes("*")) return file.type || (type.includes("*") ? "" : type);
+  return type || file.type;
+}
+
 function multipartBody(parts) {
   const body = new FormData();
   for (const { name, type, text, file } of parts) {
-    // A file's own type says more than a pattern such as image/*.
-    const kind = file?.type || (type.includes("*") ? "" : type);
-    if (file) body.append(name, new Blob([file], { type: kind }), file.name);
+    if (file) body.append(name, new Blob([file], { type: typeOfFile(type, file) }), file.name);
     else if (type) body.append(name, new Blob([text], { type }), name);
     else body.append(name, text);
   }
@@ -79,7 +83,8 @@ function readRequest(form) {
   request.file = field.files[0];
   if (kind === "file" && !request.file) throw new Incomplete("Choose a file.", field);
   request.body = request.file ?? content.querySelector(".body").value;
-  request.headers["content-type"] = type.includes("*") ? request.file?.type || "application/octet-stream" : type;
+  const sentAs = kind === "file" ? typeOfFile(type, request.file) : type;
+  request.headers["content-type"] = sentAs.includes("*") || !sentAs ? "application/octet-stream" : sentAs;
   return request;
 }
 
@@ -88,7 +93,7 @@ function quoted(text) {
 }
 
 function curlPart({ name, type, text, file }) {
-  const kind = file?.type || (type.includes("*") ? "" : type);
+  const kind = file ? typeOfFile(type, file) : type;
   const value = (file ? file.name : text).replaceAll("\\", "\\\\").replaceAll('"', '\\"');
   return `-F ${quoted(`${name}=${file ? "@" : ""}"${value}"${kind ? `;type=${kind}` : ""}`)}`;
 }
