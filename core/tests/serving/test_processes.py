@@ -256,7 +256,7 @@ def test_a_broken_new_generation_leaves_the_old_one_and_says_why(start, folder):
 
 def test_a_changed_source_starts_a_new_generation(start, folder):
     pytest.importorskip("watchfiles")
-    served = start("--reload")
+    served = start("--reload", "--reload-delay", "0.1")
     served.wait_until_ready()
     (folder / "notes.txt").write_text("no source")
     (folder / "service.py").write_text(SERVICE.replace("values * 2", "values * 3"))
