@@ -31,7 +31,19 @@ PUBLIC_NAMES = {
         "load",
         "models",
     },
-    "jubako.io": {"Descriptor", "EncodedBody", "JSON", "NumpyNdarray", "Text"},
+    "jubako.io": {
+        "Descriptor",
+        "EncodedBody",
+        "File",
+        "FileLike",
+        "Image",
+        "JSON",
+        "Multipart",
+        "NumpyNdarray",
+        "PandasDataFrame",
+        "PandasSeries",
+        "Text",
+    },
 }
 HEAVY = ("numpy", "pandas", "quart", "hypercorn", "click", "sklearn", "torch", "boto3", "yaml", "cattrs")
 

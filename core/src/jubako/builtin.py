@@ -171,12 +171,51 @@ def jubako_register_descriptors() -> Iterable[DescriptorType]:
         descriptor="jubako.descriptors.numpy_ndarray:NumpyNdarray",
         python_types=("numpy:ndarray",),
     )
+    yield DescriptorType(
+        name="pandas_dataframe",
+        summary="Frames of pandas as JSON, CSV, Parquet or Arrow.",
+        requires=("pandas",),
+        descriptor="jubako.descriptors.pandas_dataframe:PandasDataFrame",
+        # pandas 3 says that its classes are defined at its root.
+        python_types=("pandas:DataFrame", "pandas.core.frame:DataFrame"),
+    )
+    yield DescriptorType(
+        name="pandas_series",
+        summary="Series of pandas as JSON.",
+        requires=("pandas",),
+        descriptor="jubako.descriptors.pandas_series:PandasSeries",
+        python_types=("pandas:Series", "pandas.core.series:Series"),
+    )
     yield DescriptorType(name="json", summary="Any JSON value.", descriptor="jubako.descriptors.json:JSON")
     yield DescriptorType(
         name="text",
         summary="Text in UTF-8.",
         descriptor="jubako.descriptors.text:Text",
         python_types=("builtins:str",),
+    )
+    yield DescriptorType(
+        name="file",
+        summary="Files of any kind.",
+        descriptor="jubako.descriptors.file:File",
+        # Python 3.13 says that paths are defined in a private module.
+        python_types=(
+            "builtins:bytes",
+            "pathlib:PurePath",
+            "pathlib._local:PurePath",
+            "jubako.descriptors.file_like:FileLike",
+        ),
+    )
+    yield DescriptorType(
+        name="image",
+        summary="Pictures in every format that Pillow knows.",
+        requires=("PIL",),
+        descriptor="jubako.descriptors.image:Image",
+        python_types=("PIL.Image:Image",),
+    )
+    yield DescriptorType(
+        name="multipart",
+        summary="Forms of several parts.",
+        descriptor="jubako.descriptors.multipart:Multipart",
     )
 
 

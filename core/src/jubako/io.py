@@ -14,9 +14,31 @@ from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.contracts.offers import DescriptorType
 
 if TYPE_CHECKING:
-    from jubako.descriptors import JSON, NumpyNdarray, Text
+    from jubako.descriptors import (
+        JSON,
+        File,
+        FileLike,
+        Image,
+        Multipart,
+        NumpyNdarray,
+        PandasDataFrame,
+        PandasSeries,
+        Text,
+    )
 
-__all__ = ["JSON", "Descriptor", "EncodedBody", "NumpyNdarray", "Text"]
+__all__ = [
+    "JSON",
+    "Descriptor",
+    "EncodedBody",
+    "File",
+    "FileLike",
+    "Image",
+    "Multipart",
+    "NumpyNdarray",
+    "PandasDataFrame",
+    "PandasSeries",
+    "Text",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -43,7 +65,7 @@ def _offered(name: str) -> Any:
         if isinstance(offer, DescriptorType) and offer.descriptor.rpartition(":")[2].rpartition(".")[2] == name
     ]
     if not offers:
-        known = sorted({*__all__} - {"Descriptor", "EncodedBody"})
+        known = sorted({*__all__} - {"Descriptor", "EncodedBody", "FileLike"})
         raise AttributeError(
             f"jubako.io has no {name!r}, and no plugin in use offers it. It has {', '.join(known)}. "
             "Do: correct the name, or install the plugin; `jubako plugins` shows those in use"

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from jubako.io import JSON, NumpyNdarray, Text
+from jubako.io import JSON, File, FileLike, Multipart, NumpyNdarray, Text
 from jubako.testing import DescriptorTests
 
 
@@ -70,7 +72,7 @@ class TestJSON(DescriptorTests):
         return [b"", b" ", b"{", b"nul", b"[NaN]", b"Infinity", b"'a'", b'"\xff"', rb'"\ud800"', deep, huge, b"[1]x"]
 
     def refused_values(self):
-        return [object(), {1, 2}, "\ud800", 2**64, {"a": b"bytes"}, 1j]
+        return [object(), "\ud800", 2**64, {"a": b"bytes"}, 1j]
 
 
 class TestText(DescriptorTests):
@@ -85,3 +87,52 @@ class TestText(DescriptorTests):
 
     def refused_values(self):
         return [None, 1, b"bytes", "\ud800"]
+
+
+class TestFile(DescriptorTests):
+    def descriptor(self):
+        return File()
+
+    def values(self):
+        return [FileLike(b""), FileLike(bytes(range(256)), name='a "b" Ä.bin')]
+
+    def refused_values(self):
+        return ["text", None, 3, Path("/nonexistent/file")]
+
+    def same(self, left, right):
+        return left.bytes_ == right.bytes_
+
+
+class TestFileOfOneKind(DescriptorTests):
+    def descriptor(self):
+        return File("application/pdf", python_type=bytes)
+
+    def values(self):
+        return [b"", b"%PDF"]
+
+
+class TestFileByPath(DescriptorTests):
+    def descriptor(self):
+        return File("text/csv", python_type=Path)
+
+    def values(self):
+        return [b"", b"a,b"]
+
+    def same(self, left, right):
+        return left.read_bytes() == right
+
+
+class TestMultipart(DescriptorTests):
+    needs_parameters = True
+
+    def descriptor(self):
+        return Multipart(meta=JSON(), note=Text(), data=File(python_type=bytes))
+
+    def values(self):
+        return [
+            {"meta": {"a": [1]}, "note": "Ä", "data": b""},
+            {"meta": None, "note": "", "data": b"\r\n--a\r\n" * 3},
+        ]
+
+    def refused_values(self):
+        return [None, {}, {"meta": 1, "note": "a"}, {"meta": 1, "note": 1, "data": b""}]

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal
+import enum
 import json
+import pathlib
 import uuid
+from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -136,9 +140,45 @@ def test_frames_and_series_are_written_as_their_dictionaries():
 
 
 def test_what_cannot_be_written_is_named():
-    with pytest.raises(InvalidArgument, match=r"builtins\.set") as caught:
-        JSON().encode({"a": {1}})
+    with pytest.raises(InvalidArgument, match=r"builtins\.object") as caught:
+        JSON().encode({"a": object()})
     assert not isinstance(caught.value, BadInput)
+
+
+def test_tuples_sets_decimals_paths_dates_uuids_and_enum_members_are_written():
+    class Size(NamedTuple):
+        width: int
+
+    class Colour(enum.Enum):
+        RED = "red"
+
+    class Stamp(dt.datetime):
+        """As pandas' timestamps are: of a subclass."""
+
+    value = {
+        "tuple": (1, Size(2)),
+        "set": {3},
+        "decimal": [decimal.Decimal("1.10"), decimal.Decimal("NaN")],
+        "path": pathlib.PurePosixPath("a/b"),
+        "date": [dt.date(2020, 1, 2), Stamp(2020, 1, 2)],
+        "uuid": uuid.UUID(int=1),
+        "enum": Colour.RED,
+    }
+    assert written(value) == {
+        "tuple": [1, [2]],
+        "set": [3],
+        "decimal": ["1.10", None],
+        "path": "a/b",
+        "date": ["2020-01-02", "2020-01-02T00:00:00"],
+        "uuid": "00000000-0000-0000-0000-000000000001",
+        "enum": "red",
+    }
+
+
+def test_pandas_times_and_missing_values_are_written():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"t": pandas.to_datetime(["2020-01-02", None]), "n": pandas.array([1, None], "Int64")})
+    assert written(frame) == {"t": {"0": "2020-01-02T00:00:00", "1": None}, "n": {"0": 1, "1": None}}
 
 
 def test_a_result_that_contains_itself_is_an_error():

@@ -11,15 +11,39 @@ from jubako._references import load_reference
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 
 if TYPE_CHECKING:
+    from jubako.descriptors.file import File
+    from jubako.descriptors.file_like import FileLike
+    from jubako.descriptors.image import Image
     from jubako.descriptors.json import JSON
+    from jubako.descriptors.multipart import Multipart
     from jubako.descriptors.numpy_ndarray import NumpyNdarray
+    from jubako.descriptors.pandas_dataframe import PandasDataFrame
+    from jubako.descriptors.pandas_series import PandasSeries
     from jubako.descriptors.text import Text
 
-__all__ = ["JSON", "Descriptor", "EncodedBody", "NumpyNdarray", "Text"]
+__all__ = [
+    "JSON",
+    "Descriptor",
+    "EncodedBody",
+    "File",
+    "FileLike",
+    "Image",
+    "Multipart",
+    "NumpyNdarray",
+    "PandasDataFrame",
+    "PandasSeries",
+    "Text",
+]
 
 _REFERENCES = {
+    "File": "jubako.descriptors.file:File",
+    "FileLike": "jubako.descriptors.file_like:FileLike",
+    "Image": "jubako.descriptors.image:Image",
     "JSON": "jubako.descriptors.json:JSON",
+    "Multipart": "jubako.descriptors.multipart:Multipart",
     "NumpyNdarray": "jubako.descriptors.numpy_ndarray:NumpyNdarray",
+    "PandasDataFrame": "jubako.descriptors.pandas_dataframe:PandasDataFrame",
+    "PandasSeries": "jubako.descriptors.pandas_series:PandasSeries",
     "Text": "jubako.descriptors.text:Text",
 }
 

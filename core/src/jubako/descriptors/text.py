@@ -12,10 +12,27 @@ from jubako.errors import BadInput, InvalidArgument
 class Text(Descriptor):
     """Text in UTF-8, as it is: `str` in, `str` out; the empty body is the empty text.
 
-    Takes `text/…` and requests without a content type.
+    Takes `text/…` and requests without a content type. A stream of texts is sent as it comes, without separators.
     """
 
     media_types = (TEXT_MEDIA_TYPE,)
+    stream_media_type = f"{TEXT_MEDIA_TYPE}; charset=utf-8"
+
+    def __init__(self) -> None:
+        self._examples: tuple[str, ...] = ()
+
+    @classmethod
+    def from_sample(cls, sample: str) -> Text:
+        """Describe text, and show a sample in the documentation.
+
+        Raises:
+            InvalidArgument: the sample is no text.
+        """
+        if not isinstance(sample, str):
+            raise InvalidArgument(f"a sample of Text() is text, not {type(sample).__name__}.")
+        made = cls()
+        made._examples = (sample,)
+        return made
 
     def decode(self, body: bytes, content_type: str) -> str:
         """Return the body's text; see `Descriptor.decode`."""
@@ -38,9 +55,13 @@ class Text(Descriptor):
         except UnicodeEncodeError as error:
             raise InvalidArgument(f"character {error.start} of the text is a lone surrogate: no UTF-8.") from error
 
+    def encode_item(self, value: Any) -> bytes:
+        """The text alone; see `Descriptor.encode_item`."""
+        return self.encode(value).body
+
     def openapi_schema(self) -> dict[str, Any]:
         """The schema of a text."""
-        return {"type": "string"}
+        return {"type": "string", "examples": list(self._examples)} if self._examples else {"type": "string"}
 
     def __repr__(self) -> str:
         return "Text()"
