@@ -85,13 +85,13 @@ class FrameDeclaration:
         unknown = sorted(positions.keys() - set(declared))
         problems = [
             f"{what} {', '.join(map(repr, names[:_MOST_NAMED]))}{', …' if len(names) > _MOST_NAMED else ''}"
-            for what, names in (("lacks", missing), ("does not know", unknown))
+            for what, names in (("lacks", missing), ("has the unknown", unknown))
             if names
         ]
         named = ", ".join(map(repr, declared[:_MOST_NAMED])) + (", …" if len(declared) > _MOST_NAMED else "")
         expected = f"the {len(declared)} columns {named}, in any order"
         field = missing[0] if missing else unknown[0]
-        return frame, Mistake(field[:80], f"the API {' and '.join(problems)[:500]}.", expected)
+        return frame, Mistake(field[:80], f"the frame {' and '.join(problems)[:500]}.", expected)
 
     def _cast(self, frame: pd.DataFrame, *, is_text: bool, orient: str) -> tuple[pd.DataFrame, Mistake | None]:
         if isinstance(self.dtype, Mapping) and self.enforce_dtype:
