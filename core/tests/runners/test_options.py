@@ -22,7 +22,7 @@ class Doubler(Runner):
     def _run_batch(self, rows):
         return [row * 2 for row in rows]
 
-    @jubako.batch_method()
+    @jubako.batch_method
     def tripled(self, rows):
         return [row * 3 for row in rows]
 

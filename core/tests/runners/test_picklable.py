@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import threading
 
@@ -52,12 +53,8 @@ class TestPicklableModel(RunnerTypeTests):
     @pytest.fixture
     def functions(self, workspace):
         """The functions; its runners are asked for batches, which is not what they take by default."""
-        save, load, load_runner = super().functions.__wrapped__(self, workspace)
-
-        def load_batch_runner(tag, *, name=None, _model_store=None):
-            return load_runner(tag, name=name, batch=True, _model_store=_model_store)
-
-        return save, load, load_batch_runner
+        module = jubako.picklable_model
+        return module.save, module.load, functools.partial(module.load_runner, batch=True)
 
 
 @pytest.fixture(autouse=True)

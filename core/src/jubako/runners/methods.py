@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import attrs
 
@@ -20,12 +20,21 @@ _MARK = "__jubako_signature__"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+@overload
+def batch_method(function: _Function, /) -> _Function: ...
+
+
+@overload
 def batch_method(
     input_batch_axis: int = 0, output_batch_axis: int = 0, *, batchable: bool = True
-) -> Callable[[_Function], _Function]:
+) -> Callable[[_Function], _Function]: ...
+
+
+def batch_method(input_batch_axis: Any = 0, output_batch_axis: int = 0, *, batchable: bool = True) -> Any:
     """Declare a further method of a custom `Runner`, called by name: `runner.method("embed").run(x)`.
 
-    The function gets batches, as `_run_batch` does, and returns as many rows.
+    The function gets batches, as `_run_batch` does, and returns as many rows. `@batch_method` alone is enough where all
+    is as by default.
 
     Args:
         input_batch_axis: the axis of the arguments that counts rows.
@@ -35,6 +44,8 @@ def batch_method(
     Raises:
         InvalidArgument: an axis is negative.
     """
+    if callable(input_batch_axis):
+        return batch_method()(input_batch_axis)
     signature = Signature(batchable, input_batch_axis, output_batch_axis)
 
     def mark(function: _Function) -> _Function:

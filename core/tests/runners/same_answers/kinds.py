@@ -166,6 +166,7 @@ kinds, plain = Kinds(), Plain()
 svc = jubako.Service("kinds", runners=[kinds, plain])
 
 ROWS = np.arange(6).reshape(3, 2)
+MANY = np.arange(600).reshape(300, 2)  # more than a batch may have
 FRAME = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5]}, index=["x", "y"])
 
 # Name of the call: runner, method, run or run_batch, and what makes its arguments anew each time.
@@ -212,6 +213,14 @@ CALLS = {
     "objects": (kinds, "objects", "run_batch", lambda: ((ROWS,), {})),
     "times": (kinds, "times", "run", lambda: ((ROWS[1],), {})),
     "masked": (kinds, "masked", "run_batch", lambda: ((ROWS,), {})),
+    "many": (kinds, "run", "run_batch", lambda: ((MANY,), {})),
+    "tuple of many": (kinds, "named_tuples", "run_batch", lambda: ((MANY,), {})),
+    "nested of many": (kinds, "nested", "run_batch", lambda: ((MANY,), {})),
+    "frame of many": (kinds, "frames", "run_batch", lambda: ((pd.DataFrame(MANY, columns=["a", "b"]),), {})),
+    "series of many": (kinds, "series", "run_batch", lambda: ((pd.DataFrame(MANY, columns=["a", "b"]),), {})),
+    "generated of many": (kinds, "generated", "run_batch", lambda: ((list(range(300)),), {})),
+    "columns of many": (kinds, "columns", "run_batch", lambda: ((MANY.T.copy(),), {})),
+    "not batchable of many": (kinds, "ranks", "run_batch", lambda: ((MANY[::-1],), {})),
     "mixed row": (kinds, "mixed", "run", lambda: ((ROWS[1], "b"), {"third": 3.5})),
     "mixed batch": (kinds, "mixed", "run_batch", lambda: ((ROWS, ["a", "b", "c"]), {"third": [1, 2, 3], "label": "x"})),
     "mixed of different rows": (kinds, "mixed", "run_batch", lambda: ((ROWS, ["a"]), {"third": [1, 2, 3]})),
