@@ -19,6 +19,7 @@ from jubako.io import JSON, NumpyNdarray, Text
 from jubako.runners import Runner, call_deadline
 from jubako.server.streaming import event_of
 from jubako.services import Service
+from jubako.settings import AccessLogSettings, LoggingSettings
 
 PATIENCE_S = 10.0
 VERSIONS = ["HTTP/1.1", "HTTP/2"]
@@ -620,3 +621,83 @@ async def test_a_generator_that_does_not_end_is_logged(serve_service, open_clien
         while await metric(site, "stream", 499) != 1:
             pass  # the request ends at any moment
     assert "the generator of API stream did not end" in caplog.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_items_count_as_held_until_they_are_sent_and_no_longer(serve_service, open_client, kind):
+    def stream(value):
+        for _ in range(value):
+            yield "x" * 50_000
+
+    service = service_of(stream, kind, output=Text())
+    is_holding, release = asyncio.Event(), asyncio.Event()
+
+    @service.api(input=Text(), output=JSON())
+    async def hold(text):
+        is_holding.set()
+        await release.wait()
+        return len(text)
+
+    site = await serve_service(service, max_held_bytes=120_000)
+    client = await open_client(site)
+    holding = asyncio.create_task(client.post("/hold", content="x" * 60_000))
+    await within(is_holding.wait())
+    assert len((await client.post("/stream", json=20)).content) == 1_000_000
+    release.set()
+    assert (await holding).json() == 60_000
+
+
+async def test_an_item_that_finds_no_room_beside_other_requests_ends_the_stream(serve_service, open_client):
+    def stream(value):
+        yield "x"
+        yield "x" * 100_000
+
+    service = service_of(stream, "async", output=Text())
+    is_holding, release = asyncio.Event(), asyncio.Event()
+
+    @service.api(input=Text(), output=JSON())
+    async def hold(text):
+        is_holding.set()
+        await release.wait()
+        return len(text)
+
+    site = await serve_service(service, max_held_bytes=120_000)
+    client = await open_client(site)
+    holding = asyncio.create_task(client.post("/hold", content="x" * 60_000))
+    await within(is_holding.wait())
+    events = (await client.post("/stream", json=1, headers=EVENTS)).text
+    assert events.startswith("data: x\n\nevent: error\n")
+    assert '"status":503' in events
+    release.set()
+    assert (await holding).json() == 60_000
+
+
+async def test_the_access_log_tells_the_bytes_of_a_stream_and_how_it_ended(serve_service, capsys):
+    log = LoggingSettings(format="json", access=AccessLogSettings(enabled=True))
+    site = await serve_service(service_of(fail_later, "async"), logging=log)
+    await site.ask("/stream", b"1")
+    await site.ask("/stream", b"1", headers=EVENTS)
+    site.stop.set()
+    await site.ended()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"access"' in line]
+    assert [(line["status"], line["path"]) for line in lines] == [(500, "/stream")] * 2
+    assert lines[0]["bytes"] == len('"first"\n')
+    assert lines[1]["bytes"] > 100
+
+
+async def test_an_old_client_gets_a_stream_without_chunks_until_the_connection_is_closed(serve_service):
+    site = await serve_service(service_of(count_to, "async"))
+    raw = await site.send_raw(b"POST /stream HTTP/1.0\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n3")
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert body == b"0\n1\n2\n"
+
+
+async def test_a_thousand_streams_at_once_are_all_whole(serve_service, open_client):
+    site = await serve_service(service_of(count_to, "async"), max_connections=2000)
+
+    async def ask(number):
+        answer = await site.ask("/stream", str(number % 7).encode())
+        return answer.status == 200 and answer.body.endswith(b"0\r\n\r\n")
+
+    assert all(await asyncio.gather(*(ask(number) for number in range(1000))))

@@ -138,3 +138,24 @@ async def test_every_call_gets_its_own_answer_under_load():
     answers = await asyncio.gather(*(pool.run(lambda number=number: number * 2) for number in range(500)))
     pool.close()
     assert answers == [number * 2 for number in range(500)]
+
+
+async def test_what_goes_on_waits_however_many_wait_and_what_is_posted_runs_with_nobody_waiting(pool):
+    gate, has_run = Gate(), threading.Event()
+    blocking = [asyncio.create_task(pool.run(gate, n)) for n in range(3)]
+    await gate.has_been_entered()
+    await gate.has_been_entered()
+    with pytest.raises(TooManyRequests):
+        await pool.run(gate)
+    going_on = asyncio.create_task(pool.go_on(gate, "went on"))
+    pool.post(has_run.set)
+    await asyncio.sleep(0)
+    gate.opened.set()
+    assert await asyncio.wait_for(going_on, 10) == "went on"
+    assert await asyncio.gather(*blocking) == [0, 1, 2]
+    assert await asyncio.to_thread(has_run.wait, 10)
+
+
+async def test_what_is_posted_and_fails_costs_nobody_anything(pool):
+    pool.post(int, "no number")
+    assert await pool.run(lambda: 1) == 1

@@ -370,3 +370,7 @@ def test_each_kind_of_function_is_known_in_every_disguise(func, is_async, is_str
 @pytest.mark.parametrize("func", [items, later_items])
 def test_the_output_of_a_stream_is_what_it_yields(func):
     assert isinstance(define(func, output=None).output, Text)
+
+
+def test_a_form_is_not_sent_in_pieces():
+    assert "A form is sent as a whole" in refusal(items, output=Multipart(a=Text()))

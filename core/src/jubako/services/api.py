@@ -52,6 +52,12 @@ def define_api(
             plan = plan_call(func, path, owner, input)
     if output is None:
         output = _described(plan.return_annotation, owner, "its result", "output")
+    if plan.is_stream and output.passes_keywords:
+        raise InvalidArgument(
+            f"{owner} cannot yield {output!r}.",
+            why="A form is sent as a whole.",
+            do="return it, or give another output",
+        )
     text = doc if doc is not None else getattr(func, "__doc__", None) or ""
     return InferenceAPI(chosen, path, text, func, input, output, plan)
 
