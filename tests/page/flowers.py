@@ -56,7 +56,7 @@ async def describe(species):
 
     Words are sent as soon as they are there.
     """
-    for word in ["A", species, "in", "bloom", "from", "May", "to", "July."]:
+    for word in ["The", species, "is", "in", "bloom", "from", "May", "to", "July."]:
         yield word + " "
         await asyncio.sleep(0.02)
 

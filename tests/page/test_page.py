@@ -155,7 +155,7 @@ def test_a_stream_is_shown_as_it_comes(open_page, flowers, media_type):
     assert [word for word in ("iris", "bloom", "July.") if word in words] == ["iris", "bloom", "July."]
     assert page.evaluate("window.steps.size") > 2
     if media_type:
-        assert shown.locator("li").count() == 8
+        assert shown.locator("li").count() == 9
 
 
 def test_a_parameter_of_the_path_and_a_file_and_nothing_are_sent(open_page, flowers, tmp_path):

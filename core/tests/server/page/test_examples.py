@@ -40,7 +40,8 @@ def number():
         ({"type": "array", "items": number(), "maxItems": 0}, []),
         ({"type": "array", "items": {"type": "array", "items": number(), "minItems": 3, "maxItems": 3}}, [[1, 1, 1]]),
         ({"type": "array", "prefixItems": [{"const": "x"}, number()]}, ["x", 1]),
-        ({"type": "object", "additionalProperties": number()}, {"name": 1}),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, {"name": "text"}),
+        ({"type": "object", "properties": {}, "additionalProperties": {}}, {"name": 1}),
         ({"type": "object", "properties": {"a": number(), "b": {"type": "string"}}}, {"a": 1, "b": "text"}),
     ],
 )

@@ -104,7 +104,7 @@ def _object(schema: Mapping[str, Any], schemas: Mapping[str, Any], depth: int) -
     }
     further = schema.get("additionalProperties")
     if not made and isinstance(further, Mapping):
-        made["name"] = _example(further, schemas, depth - 1)
+        made["name"] = _example(further, schemas, depth - 1) if further else 1
     return made
 
 

@@ -47,7 +47,7 @@ class Content:
         kind: `text` is written into a field, `file` is taken from a file, `form` has parts.
         example: what the field holds first.
         parts: of a form.
-        schema: laid out as JSON.
+        schema: laid out as JSON; empty if it says nothing but that this is text or bytes.
     """
 
     media_type: str
@@ -71,7 +71,7 @@ class Operation:
         parameters: names of the path's parameters.
         contents: what a request can hold; empty if it holds nothing.
         answers: media types of its answer, the one first that nobody asked for.
-        schemas: media type and schema of each answer, laid out as JSON.
+        schemas: media type and schema of each answer, as those of contents; without the empty ones.
     """
 
     method: str
@@ -113,7 +113,7 @@ def _read_operation(
         parameters=tuple(parameter["name"] for parameter in parameters),
         contents=tuple(_read_content(media_type, media, schemas) for media_type, media in content.items()),
         answers=tuple(answer),
-        schemas=tuple((media_type, lay_out(_shown_schema(media))) for media_type, media in answer.items()),
+        schemas=tuple((name, shown) for name, media in answer.items() if (shown := _show_schema(media))),
     )
 
 
@@ -126,7 +126,7 @@ def _read_content(media_type: str, media: Mapping[str, Any], schemas: Mapping[st
     else:
         kind, example = "file", ""
     parts = tuple(_read_parts(media, schemas)) if kind == "form" else ()
-    return Content(media_type, kind, example, parts, lay_out(_shown_schema(media)))
+    return Content(media_type, kind, example, parts, _show_schema(media))
 
 
 def _read_parts(media: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Part]:
@@ -144,7 +144,7 @@ def _read_parts(media: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterato
 def _example_text(media: Mapping[str, Any], media_type: str, schemas: Mapping[str, Any]) -> str:
     named = [media["example"]] if "example" in media else [e.get("value") for e in media.get("examples", {}).values()]
     is_json = media_type.endswith("json")
-    if not named and not is_json and media.get("schema", {}).get("type", "string") != "string":
+    if not named and not is_json and media_type not in ("", "text/plain"):
         # What a table looks like in another form than JSON, a schema does not say.
         return ""
     value = named[0] if named else make_example(media.get("schema", {}), schemas)
@@ -159,5 +159,6 @@ def _is_binary(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _shown_schema(media: Mapping[str, Any]) -> Any:
-    return media.get("x-item-schema", media.get("schema", {}))
+def _show_schema(media: Mapping[str, Any]) -> str:
+    schema = media.get("x-item-schema", media.get("schema", {}))
+    return "" if schema in ({"type": "string"}, {"type": "string", "format": "binary"}) else lay_out(schema)
