@@ -49,6 +49,18 @@ SIGNATURES = {
     "io.NumpyNdarray.from_sample": "sample_input, enforce_dtype=True, enforce_shape=True",
     "io.JSON": "pydantic_model=None, validate_json=True, json_encoder=None",
     "io.Text": "",
+    "io.PandasDataFrame": "orient='records', apply_column_names=False, columns=None, dtype=None, enforce_dtype=False, "
+    "shape=None, enforce_shape=False, default_format='json'",
+    "io.PandasDataFrame.from_sample": "sample_input, orient='records', apply_column_names=True, enforce_shape=True, "
+    "enforce_dtype=False, default_format='json'",
+    "io.PandasSeries": "orient='records', dtype=None, enforce_dtype=False, shape=None, enforce_shape=False",
+    "io.Image": "pilmode='RGB', mime_type='image/jpeg'",
+    "io.File": "mime_type=None",
+    "io.Multipart": "**parts",
+    "io.FileLike.read": "self, size=-1",
+    "io.FileLike.seek": "self, position, whence=0",
+    "io.FileLike.tell": "self",
+    "io.FileLike.close": "self",
     "picklable_model.save": "name, obj, *, labels=None, custom_objects=None, metadata=None",
     "picklable_model.load": "tag",
     "picklable_model.load_runner": "tag, *, name=None, method_name='__call__', batch=None",
@@ -76,10 +88,13 @@ def differences(theirs: inspect.Signature, ours: inspect.Signature) -> list[str]
     found = []
     positional = [name for name, one in ours.parameters.items() if one.kind not in (KEYWORD, *ANY)]
     required = {name for name, one in ours.parameters.items() if one.default is one.empty and one.kind not in ANY}
+    kinds = {one.kind for one in ours.parameters.values()}
     for place, (name, one) in enumerate(theirs.parameters.items()):
-        if name not in ours.parameters:
+        if one.kind in ANY:
+            found += [] if one.kind in kinds else [f"{name} is missing"]
+        elif name not in ours.parameters:
             found.append(f"{name} is missing")
-        elif one.kind not in (KEYWORD, *ANY) and positional[place : place + 1] != [name]:
+        elif one.kind != KEYWORD and positional[place : place + 1] != [name]:
             found.append(f"{name} is not the argument number {place}")
         elif one.default is not one.empty and ours.parameters[name].default != one.default:
             found.append(f"{name} is {ours.parameters[name].default!r} unless given")
@@ -99,13 +114,15 @@ def test_every_function_that_needs_a_store_takes_one(argument, name):
 
 
 def test_what_differs_is_found():
-    def theirs(a, b=1, *, c=None): ...
+    def theirs(a, b=1, *rest, c=None, e=3, **more): ...
 
-    def ours(b, a, d, *, c=2): ...
+    def ours(b, a, d, *, c=2, **more): ...
 
     assert differences(inspect.signature(theirs), inspect.signature(ours)) == [
         "a is not the argument number 0",
         "b is not the argument number 1",
+        "rest is missing",
         "c is 2 unless given",
+        "e is missing",
         "d must be given",
     ]
