@@ -170,6 +170,9 @@ def _chunks(metadata: Any) -> Iterator[tuple[int, int, int]]:
             chunk = group.column(column)
             if chunk.file_path:
                 raise DamagedPage("A part is said to be in another file.")
+            if chunk.num_values <= 0:
+                # Arrow reads no page then; writers leave something else there.
+                continue
             start, dictionary = chunk.data_page_offset, chunk.dictionary_page_offset
             # As Arrow itself finds the first page.
             if dictionary is not None and 0 < dictionary < start:

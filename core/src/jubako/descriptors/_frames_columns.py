@@ -84,7 +84,8 @@ def find_misfit_row(column: pd.Series[Any], dtype: Any, *, is_text: bool) -> int
 
 
 def _kind_of_values(column: pd.Series[Any]) -> str:
-    return pd.api.types.infer_dtype(column, skipna=True)
+    # Missing values alone are floats by themselves, and fit whatever knows missing values.
+    return "empty" if bool(column.isna().all()) else pd.api.types.infer_dtype(column, skipna=True)
 
 
 def _cast_categories(column: pd.Series[Any], dtype: pd.CategoricalDtype, *, is_text: bool) -> pd.Series[Any] | None:

@@ -17,6 +17,10 @@ from jubako.descriptors._frames_columns import is_text_dtype
 from jubako.descriptors._frames_limits import FrameLimits
 from jubako.errors import BadInput
 
+# From 3.1 on pandas reads every digit by itself, and warns of the argument.
+_EXACT_FLOATS: dict[str, Any] = (
+    {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
+)
 _EXPECTED = "CSV in UTF-8 with a header, commas between fields, and no row longer than the header"
 # What pandas takes for missing by itself.
 _MISSING = (
@@ -37,11 +41,16 @@ def read_csv(body: bytes, dtype_of: Callable[[str], Any], limits: FrameLimits) -
         BadInput: it is no CSV, or names a column twice.
         PayloadTooLarge: the frame would be larger than the limits.
     """
+    if b"\0" in body:
+        # To pandas a text ends there.
+        raise BadInput("the body has a null character.", field="$", expected=_EXPECTED)
     try:
         names = _header(body)
+        if not names:
+            return pd.DataFrame()
         _check_size(body, len(names), limits)
         declared = {name: dtype_of(name) for name in names}
-        frame = pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             io.BytesIO(body),
             names=names,
             header=0,
@@ -51,7 +60,7 @@ def read_csv(body: bytes, dtype_of: Callable[[str], Any], limits: FrameLimits) -
             encoding="utf-8",
             compression=None,
             engine="c",
-            float_precision="round_trip",
+            **_EXACT_FLOATS,
             low_memory=False,
         )
     except BadInput:
@@ -68,14 +77,13 @@ def read_csv(body: bytes, dtype_of: Callable[[str], Any], limits: FrameLimits) -
 def write_csv(frame: pd.DataFrame) -> bytes:
     """Write a frame with a header; its index only if that has a name, as columns before the others."""
     has_name = any(name is not None for name in frame.index.names)
-    return frame.to_csv(index=has_name, lineterminator="\n").encode()
+    return frame.to_csv(index=has_name, lineterminator="\r\n").encode()
 
 
 def _is_text(dtype: Any) -> bool:
-    categories = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else None
-    return dtype is not None and (
-        is_text_dtype(dtype) or pd.api.types.is_object_dtype(dtype if categories is None else categories.dtype)
-    )
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is not None:
+        dtype = dtype.categories.dtype
+    return dtype is not None and (is_text_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
 
 
 def _records(body: bytes) -> Any:
@@ -83,9 +91,10 @@ def _records(body: bytes) -> Any:
 
 
 def _header(body: bytes) -> list[str]:
-    header: list[str] = next((record for record in _records(body) if record), [])
-    if not header:
+    if not body:
         raise BadInput("the body is empty.", field="$", expected=_EXPECTED)
+    # Empty lines alone are a frame without columns.
+    header: list[str] = next((record for record in _records(body) if record), [])
     # An index that was written without a name has the name that pandas gives it.
     names = [name or f"Unnamed: {position}" for position, name in enumerate(header)]
     seen: set[str] = set()
