@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import jubako.bentos
+from jubako.exceptions import BentoMLException
 from jubako.io import JSON
+from jubako.runners import SimpleRunner
 from jubako.services import Service, load
 
 
@@ -50,6 +52,19 @@ def test_what_was_mounted_and_added_is_listed(made):
     made.add_asgi_middleware(middleware, level=9)
     assert made.mount_apps == [(application, "/tool", "tool"), (application, "/other", None)]
     assert made.middlewares == [(middleware, {"level": 9})]
+
+
+def test_two_runners_of_one_name_are_a_value_error_and_an_error_of_jubako():
+    class Echo(SimpleRunner):
+        def _setup(self):
+            pass
+
+        def _run(self, value):
+            return value
+
+    for kind in (ValueError, BentoMLException):
+        with pytest.raises(kind, match="two runners named 'one'"):
+            Service("toy", runners=[Echo("one"), Echo("one")])
 
 
 @pytest.mark.usefixtures("workspace")
