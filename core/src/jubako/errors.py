@@ -121,7 +121,18 @@ class DeadlineExceeded(JubakoError):
 
 
 class RunnerFailed(JubakoError):
-    """A runner's own code raised; the cause is chained and its text is in the message."""
+    """A runner's own code raised; the cause is chained and its text is in the message.
+
+    Args:
+        message: see `JubakoError`.
+        payload: anything that user code wants to hand on with it; not answered.
+        why: see `JubakoError`.
+        do: see `JubakoError`.
+    """
+
+    def __init__(self, message: str = "", payload: object = None, *, why: str = "", do: str = "") -> None:
+        self.payload = payload
+        super().__init__(message, why=why, do=do)
 
 
 class WrongRowCount(RunnerFailed):
@@ -137,6 +148,10 @@ class BatchTooLarge(JubakoError):
 
 class InternalServerError(JubakoError):
     """Something went wrong inside Jubako or in user code."""
+
+
+class APIDeprecated(JubakoError):
+    """What was called is no longer there; for user code, Jubako itself has nothing of the kind."""
 
 
 class MissingDependency(JubakoError):

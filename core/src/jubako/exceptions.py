@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jubako.errors import (
     AlreadyExists,
+    APIDeprecated,
     BadInput,
     BatchTooLarge,
     BuildError,
@@ -38,6 +39,7 @@ BentoMLConfigException = ConfigurationError
 CLIException = CommandError
 
 __all__ = [
+    "APIDeprecated",
     "AlreadyExists",
     "BadInput",
     "BatchTooLarge",

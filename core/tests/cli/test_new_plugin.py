@@ -43,7 +43,13 @@ def test_a_new_plugin_has_the_layout_of_every_plugin(jubako, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("toy_runner", "runner"), ("my_2nd_toy", "runner"), ("toy_2_extension", "extension")]
+    ("name", "kind"),
+    [
+        ("toy_runner", "runner"),
+        ("my_2nd_toy", "runner"),
+        ("toy_2_extension", "extension"),
+        ("toy_2_descriptor", "descriptor"),
+    ],
 )
 def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name, kind):
     folder = write(jubako, tmp_path, name, kind)

@@ -18,7 +18,7 @@ from jubako.errors import AlreadyExists, InvalidArgument, StoreError
 from jubako.plugins.composing import BUILT_IN
 from jubako.plugins.first_party import distribution_offering, first_party_distributions, first_party_names
 
-KINDS = ("runner", "extension")
+KINDS = ("runner", "extension", "descriptor")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIX = ".template"
 
