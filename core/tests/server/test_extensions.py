@@ -54,6 +54,10 @@ def echo_service() -> Service:
     runner = Echo(name="echoing")
     svc = Service("echo", runners=[runner])
 
+    @svc.api(input=JSON(), output=JSON(), route="items/{item}")
+    async def take(value, item: str):
+        return [item, value]
+
     @svc.api(input=JSON(), output=JSON())
     async def echo(value):
         return await runner.async_run(value)
@@ -124,7 +128,7 @@ def jubako_extend_application(service):
     for path in {paths}:
         yield Route(name=path, path=path, endpoint=lambda request: RouteResponse(__name__.encode()))
 """
-    site.install_plugin("one", HEAD + text.format(paths=("/echo", "/readyz", "/both", "/one")))
+    site.install_plugin("one", HEAD + text.format(paths=("/echo", "/readyz", "/items/5", "/both", "/one")))
     site.install_plugin("two", HEAD + text.format(paths=("/both", "/two")))
     application = make_application(echo_service(), workspace=workspace_of())
     async with client_of(application) as client:
@@ -134,6 +138,7 @@ def jubako_extend_application(service):
         assert [(await client.get(path)).text for path in ("/one", "/two")] == ["jubako_one", "jubako_two"]
     await application.stop()
     assert "the route /echo of one (jubako-one 1.0) is the service's own. Do: take another path" in caplog.text
+    assert "the route /items/5 of one (jubako-one 1.0) is the service's own" in caplog.text
     assert "the route /readyz of one (jubako-one 1.0) is the service's own" in caplog.text
     assert "the route /both is claimed by one (jubako-one 1.0) and two (jubako-two 1.0)" in caplog.text
 

@@ -268,12 +268,12 @@ async def test_a_sane_request_id_is_kept(site):
     assert (await site.ask("/livez", headers={"x-request-id": "abc-1.2:3_4"})).headers["x-request-id"] == "abc-1.2:3_4"
 
 
-async def test_a_websocket_is_refused(site):
+async def test_a_websocket_to_an_api_is_refused(site):
     raw = await site.send_raw(
         b"GET /value HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    assert raw.startswith(b"HTTP/1.1 403")
+    assert raw.startswith(b"HTTP/1.1 405")
 
 
 async def test_random_bytes_are_refused_and_the_server_lives(site):

@@ -21,6 +21,7 @@ SERVICE = """
 import os
 
 import jubako
+from flask import Flask, request
 from jubako.io import JSON
 
 
@@ -32,6 +33,7 @@ class Doubler(jubako.SimpleRunner):
         return [value * 2, self.pid]
 
 
+flask = Flask("mounted")
 runner = Doubler()
 svc = jubako.Service("doubler", runners=[runner])
 
@@ -40,6 +42,20 @@ svc = jubako.Service("doubler", runners=[runner])
 async def double(value):
     answer, replica = await runner.async_run(value)
     return {"answer": answer, "is_inline": replica == os.getpid(), "supervisor": os.getppid()}
+
+
+@flask.post("/double")
+def double_in_flask():
+    return {"answer": runner.run(request.get_json())[0], "workers": workers}
+
+
+svc.mount_wsgi_app(flask, "/flask")
+workers = []
+
+
+@svc.on_startup
+async def note_worker():
+    workers.append(await runner.async_run(1) != [2, os.getpid()])
 
 
 @svc.api(input=JSON(), output=JSON())
@@ -83,6 +99,8 @@ def test_a_source_file_goes_through_the_supervisor(folder):
         answer = client.post("/double", json=21).json()
         assert (answer["answer"], answer["is_inline"]) == (42, False)
         assert client.post("/double", json="x" * 51).status_code == 413
+        # A mounted application calls the runner in its own process, and the service's start did.
+        assert client.post("/flask/double", json=4).json() == {"answer": 8, "workers": [True]}
         assert "Serving doubler at http://127.0.0.1:" in client.log
     assert not is_alive(answer["supervisor"])
     assert is_refused(client)

@@ -98,6 +98,7 @@ class Application:
         held = HeldBytes(settings.max_held_bytes)
         self._workplace = Workplace(settings, self._threads, self._decoders, RequestWatch(), held)
         self._mounts = tuple(self._open_mount(mount) for mount in service.mount_apps)
+        self._api_names = RouteTable((api.path, api.name) for api in service.apis.values())
         self._start_and_stop = StartAndStop(service, self._mounts, self._threads)
         self._entrance: Entrance
 
@@ -142,7 +143,7 @@ class Application:
                 extensions = collect_extensions(
                     self._workspace.composition,
                     self._service,
-                    {*PATHS, *(f"/{api.route}" for api in self._service.apis.values())},
+                    lambda path: path in PATHS or self._label_of_api(path) is not None,
                     is_strict=self._workspace.settings.plugins.strict,
                 )
                 self._entrance = self._wrap(extensions)
@@ -226,17 +227,22 @@ class Application:
         label_of = self._labels(extensions)
         return Entrance(app, hosts, label_of, tuple(started), tuple(finished), workplace.held)
 
+    def _label_of_api(self, path: str) -> str | None:
+        name = self._api_names.fixed.get(path)
+        if name is None and (template := self._api_names.find_template(path)) is not None:
+            name = template[0]
+        return name
+
     def _labels(self, extensions: Extensions) -> Callable[[str], str]:
         labels = {path: path for path in PATHS}
         labels |= {path: route.name for path, (_, route) in extensions.routes.items()}
-        apis = RouteTable((api.path, api.name) for api in self._service.apis.values())
-        labels |= apis.fixed
+        labels |= self._api_names.fixed
         mounts = sorted(self._service.mount_apps, key=lambda mount: len(mount.path), reverse=True)
 
         def label_of(path: str) -> str:
             label = labels.get(path)
-            if label is None and (template := apis.find_template(path)) is not None:
-                label = template[0]
+            if label is None:
+                label = self._label_of_api(path)
             if label is None:
                 label = next((mount.label for mount in mounts if mount.holds(path)), "other")
             return label

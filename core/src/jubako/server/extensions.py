@@ -6,7 +6,7 @@ import inspect
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -46,14 +46,14 @@ class Extensions:
 
 
 def collect_extensions(
-    composition: Composition, service: Service, taken: Collection[str], *, is_strict: bool
+    composition: Composition, service: Service, is_taken: Callable[[str], bool], *, is_strict: bool
 ) -> Extensions:
     """Ask the plugins, and log what cannot be added.
 
     Args:
         composition: the plugins.
         service: what is served.
-        taken: paths that are the server's or an API's.
+        is_taken: True for paths that are the server's or an API's.
         is_strict: True makes every fault an error.
 
     Raises:
@@ -77,7 +77,7 @@ def collect_extensions(
     usable = {}
     for path, claims in routes.items():
         holders = " and ".join(str(plugin) for plugin, _ in claims)
-        if path in taken:
+        if is_taken(path):
             faults.append((f"the route {path} of {holders} is the service's own", "take another path", ""))
         elif len(claims) > 1:
             faults.append((f"the route {path} is claimed by {holders}", "disable one of them", ""))
