@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,11 +39,23 @@ def test_every_row_has_its_tests(row):
     assert not missing_tests(row)
 
 
+def test_every_signature_that_is_compared_has_a_row():
+    names = [name.rpartition(".")[2] for name in _constant(ROOT / "tests/reference/test_signatures.py", "SIGNATURES")]
+    text = " ".join(row[0] for row in rows(PAGE.read_text("utf-8")))
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
+
+
 def test_a_test_that_is_not_there_is_found():
     row = ["a name", "the same", "`tests/docs/test_parity.py::test_every_row_has_its_tests`", ""]
     assert not missing_tests(row)
     row[2] += " `tests/docs/test_parity.py::test_no_such` `tests/docs/test_nowhere.py::test_x`"
     assert missing_tests(row) == ["tests/docs/test_parity.py::test_no_such", "tests/docs/test_nowhere.py::test_x"]
+
+
+def _constant(path: Path, name: str) -> Any:
+    """What a module assigns to a name, without importing it."""
+    assignments = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.Assign)]
+    return next(ast.literal_eval(node.value) for node in assignments if ast.unparse(node.targets[0]) == name)
 
 
 def _functions(path: Path) -> set[str]:
