@@ -47,7 +47,8 @@ def main() -> None:
         answer = {"error": "", "traceback": ""}
         with contextlib.redirect_stdout(output), sources_at(block["sources"]):
             try:
-                exec(compile(block["code"], block["name"], "exec"), vars(namespace))
+                # This file's own `from __future__` is not the block's.
+                exec(compile(block["code"], block["name"], "exec", dont_inherit=True), vars(namespace))
             except BaseException as error:
                 answer = {"error": type(error).__name__, "traceback": traceback.format_exc()}
         answers.write(json.dumps({"output": output.getvalue(), **answer}) + "\n")
