@@ -192,8 +192,9 @@ def _load_runner(recipe: ModelRecipe, name: str, composition: Composition) -> Ru
 
 
 def _state(runner: RunnerDefinition) -> dict[str, Any]:
-    # The plan has the options in force, and the router is made anew in each process.
-    leave_out = ("router", "_run_method", "batch_options", "resource_quota")
+    # The plan has the options in force, the router is made anew in each process, and what the runner is loaded in is
+    # that of the process.
+    leave_out = ("router", "_run_method", "batch_options", "resource_quota", "surroundings")
     return {name: value for name, value in vars(runner).items() if name not in leave_out}
 
 
