@@ -67,10 +67,13 @@ async def plant(species, bed: int):
     return {"bed": bed, "species": species}
 
 
-@svc.api(input=PandasDataFrame(), output=PandasDataFrame())
+MEASURES = {"sepal": "float64", "petal": "float64"}
+
+
+@svc.api(input=PandasDataFrame(dtype=MEASURES, enforce_dtype=True), output=PandasDataFrame())
 def largest(table):
     """Keep the rows with the longest petals."""
-    return table.nlargest(2, table.columns[-1])
+    return table.nlargest(2, "petal") if len(table) else table
 
 
 @svc.api(input=File(), output=File(mime_type="application/octet-stream"))
