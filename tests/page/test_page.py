@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.harness.served import Served
 from tests.page.viewports import DESKTOP, PHONE
 
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: tox run -e page")
 BOTH = pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 
 

@@ -6,9 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
 
 from tests.page.viewports import DESKTOP, PHONE
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: tox run -e page")
+ImageDraw = pytest.importorskip("PIL.ImageDraw")
 
 README = """# Flowers
 
