@@ -196,4 +196,10 @@ def _numbers(column: pd.Series[Any], *, is_text: bool, is_soft: bool) -> pd.Seri
     if kind not in _NUMBERS and not (kind == "string" and is_text):
         return None
     numbers = pd.to_numeric(column.astype(object), errors="coerce", dtype_backend="numpy_nullable")
-    return None if bool((numbers.isna() & column.notna()).any()) else numbers
+    if bool((numbers.isna() & column.notna()).any()):
+        return None
+    if kind != "string" or numbers.dtype.kind != "f":
+        return numbers
+    # pandas rounds some texts to a float beside the nearest; Python's own float does not.
+    exact = column.astype(object).where(column.notna(), "nan").to_numpy().astype(np.float64)
+    return pd.Series(exact, index=column.index)
