@@ -157,7 +157,7 @@ def test_the_accept_header_chooses_the_format():
     encoded = Image().encode(picture(), "image/webp;q=0.5, image/png")
     assert encoded.content_type == "image/png"
     assert PIL.open(io.BytesIO(encoded.body)).format == "PNG"
-    assert encoded.headers == {"content-disposition": 'inline; filename="output.png"'}
+    assert encoded.headers == {"content-disposition": 'attachment; filename="output.png"'}
 
 
 def test_a_format_without_the_mode_is_written_as_rgb():

@@ -102,12 +102,9 @@ class Image(Descriptor):
     def encode(self, value: Any, accept: str = "") -> EncodedBody:
         """Write the image in the format that is asked for; see `Descriptor.encode`."""
         media_type = choose_media_type(accept, self.media_types)
-        name = writable_formats()[media_type]
-        return EncodedBody(
-            write_image(value, self._pilmode, name),
-            media_type,
-            {"content-disposition": f'inline; filename="output.{media_type.rpartition("/")[2].removeprefix("x-")}"'},
-        )
+        body = write_image(value, self._pilmode, writable_formats()[media_type])
+        ending = media_type.rpartition("/")[2].removeprefix("x-")
+        return EncodedBody(body, media_type, {"content-disposition": f'attachment; filename="output.{ending}"'})
 
     def encode_item(self, value: Any) -> bytes:
         """Images are not sent one after another.

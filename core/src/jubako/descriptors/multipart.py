@@ -105,29 +105,39 @@ class Multipart(Descriptor):
 
     def openapi_schema(self) -> dict[str, Any]:
         """An object with a property for each part."""
-        properties = {
-            name: next(iter(descriptor.openapi_request_schema().values()))["schema"]
-            for name, descriptor in self._parts.items()
-        }
-        return {"type": "object", "properties": properties, "required": list(self._parts)}
+        return _object({name: descriptor.openapi_request_schema() for name, descriptor in self._parts.items()})
+
+    def openapi_responses_schema(self) -> dict[str, Any]:
+        """The same for answers."""
+        contents = {name: descriptor.openapi_responses_schema() for name, descriptor in self._parts.items()}
+        return {MULTIPART_MEDIA_TYPE: {"schema": _object(contents)}}
 
     def openapi_request_content(self) -> dict[str, Any]:
         """The object, with the content types that each part may have."""
-        return self._content({name: tuple(part.openapi_request_content()) for name, part in self._parts.items()})
+        return _content({name: descriptor.openapi_request_content() for name, descriptor in self._parts.items()})
 
     def openapi_responses_content(self) -> dict[str, Any]:
         """The object, with the content type that each part has."""
-        return self._content({name: tuple(part.openapi_responses_schema()) for name, part in self._parts.items()})
+        # Parts are not negotiated: each has its main media type.
+        contents = {name: descriptor.openapi_responses_content() for name, descriptor in self._parts.items()}
+        return _content({name: dict([next(iter(content.items()))]) for name, content in contents.items()})
 
     def __repr__(self) -> str:
         return f"Multipart({', '.join(f'{name}={descriptor!r}' for name, descriptor in self._parts.items())})"
 
-    def _content(self, media_types: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-        encoding = {
-            name: {"contentType": ", ".join(each for each in names if each != MULTIPART_MEDIA_TYPE)}
-            for name, names in media_types.items()
-        }
-        return {MULTIPART_MEDIA_TYPE: {"schema": self.openapi_schema(), "encoding": encoding}}
+
+def _content(contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    encoding = {
+        name: {"contentType": ", ".join(each for each in content if each != MULTIPART_MEDIA_TYPE)}
+        for name, content in contents.items()
+    }
+    return {MULTIPART_MEDIA_TYPE: {"schema": _object(contents), "encoding": encoding}}
+
+
+def _object(contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """An object with the main schema of each part's content."""
+    properties = {name: next(iter(content.values()))["schema"] for name, content in contents.items()}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _decoded(descriptor: Descriptor, part: Part) -> Any:
