@@ -137,6 +137,9 @@ def test_wrong_arguments_are_named(mime_type, python_type):
 
 
 def test_annotations_choose_what_the_api_gets():
-    assert File.from_annotation(Path).decode(b"", "").exists()
+    descriptor = File.from_annotation(Path)
+    path = descriptor.decode(b"", "")
+    assert path.exists()
+    descriptor.release(path)
     assert File.from_annotation(bytes).decode(b"a", "") == b"a"
     assert File.from_annotation(FileLike).decode(b"a", "").read() == b"a"
