@@ -45,7 +45,7 @@ def write_frame(frame: pd.DataFrame, orient: str) -> Any:
     Raises:
         InvalidArgument: two columns, or two rows of an orient that names them, have one label.
     """
-    columns = [list_values(frame.iloc[:, position]) for position in range(frame.shape[1])]
+    columns = [list_values(column) for _, column in frame.items()]
     if orient == "values":
         return _rows(columns, len(frame))
     names = text_labels(frame.columns, "columns")

@@ -59,7 +59,10 @@ def text_labels(labels: pd.Index[Any], what: str) -> list[str]:
     Raises:
         InvalidArgument: two have one name.
     """
-    names = [name if isinstance(name, str) else str(name) for name in list_values(labels.to_series())]
+    plain = list(labels)
+    if not all(type(name) is str for name in plain):
+        plain = list_values(labels.to_series())
+    names = [name if isinstance(name, str) else str(name) for name in plain]
     if len(set(names)) < len(names):
         name, _ = Counter(names).most_common(1)[0]
         raise InvalidArgument(f"two {what} are named {name!r}.", why="JSON objects have a name once.", do="rename them")
