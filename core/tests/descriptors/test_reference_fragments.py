@@ -1,4 +1,4 @@
-"""What `openapi_request_schema()` and `openapi_responses_schema()` answer: the fragments of the reference.
+"""The fragments of OpenAPI that the reference writes, for descriptors whose schema has one form.
 
 Those of arrays and frames, which depend on their arguments, are tested beside these descriptors.
 """
@@ -26,6 +26,7 @@ BINARY = {"type": "string", "format": "binary"}
 def test_what_the_reference_writes_of_texts_objects_and_files_is_written(descriptor, media_type, schema):
     assert descriptor.openapi_request_schema() == {media_type: {"schema": schema}}
     assert descriptor.openapi_responses_schema() == {media_type: {"schema": schema}}
+    assert descriptor.openapi_schema_type() == schema
 
 
 def test_a_form_is_an_object_with_a_property_for_each_part():

@@ -100,6 +100,11 @@ class Descriptor(ABC):
     def openapi_schema(self) -> dict[str, Any]:
         """The JSON schema of the value (OpenAPI 3.1), in the main media type."""
 
+    def openapi_schema_type(self) -> dict[str, Any]:
+        """The schema as BentoML 1.0 writes it, where that is another."""
+        schema: dict[str, Any] = next(iter(self.openapi_request_schema().values()))["schema"]
+        return schema
+
     def openapi_request_content(self) -> dict[str, Any]:
         """Every media type that requests may have to its schema, as the `content` of an OpenAPI request body."""
         return self.openapi_request_schema()
