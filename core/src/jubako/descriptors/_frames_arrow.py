@@ -7,7 +7,6 @@ true size is known, for a dictionary of one long text can stand for it a million
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -17,12 +16,10 @@ import pyarrow.parquet as pq
 
 from jubako.descriptors._arrow_messages import measure_batch
 from jubako.descriptors._frames_limits import FrameLimits
-from jubako.descriptors._parquet_pages import DamagedPage, read_page_header
+from jubako.descriptors._parquet_pages import list_pages
 from jubako.errors import BadInput, InvalidArgument
 
 _FILE_MAGIC = b"ARROW1\0\0"
-# More pages than that are an attack: writers make them about a megabyte large.
-_MOST_PAGES = 50_000
 # What a value takes that is an object of Python: a decimal, a date, a list.
 _OBJECT_BYTES = 64
 _VALUE_BYTES = 8
@@ -147,39 +144,11 @@ def _check_pages(body: bytes, metadata: Any, limits: FrameLimits) -> None:
     """Add up what every page says that it becomes, and every value at its width."""
     limits.check_cells(metadata.num_rows, metadata.num_columns)
     widths = [max(_VALUE_BYTES, metadata.schema.column(column).length) for column in range(metadata.num_columns)]
-    pages = size_bytes = value_bytes = 0
-    for column, start, stop in _chunks(metadata):
-        while start < stop:
-            page = read_page_header(body, start)
-            start += page.header_bytes + page.compressed_bytes
-            size_bytes += page.uncompressed_bytes
-            value_bytes += page.values * widths[column]
-            limits.check_decoded(max(size_bytes, value_bytes))
-            pages += 1
-            if pages > _MOST_PAGES:
-                raise DamagedPage(f"There are more than {_MOST_PAGES} pages.")
-
-
-def _chunks(metadata: Any) -> Iterator[tuple[int, int, int]]:
-    """Column, begin and end in the file, of every column's part of every group of rows."""
-    if metadata.num_row_groups * max(metadata.num_columns, 1) > _MOST_PAGES:
-        raise DamagedPage(f"There are more than {_MOST_PAGES} pages.")
-    for position in range(metadata.num_row_groups):
-        group = metadata.row_group(position)
-        for column in range(group.num_columns):
-            chunk = group.column(column)
-            if chunk.file_path:
-                raise DamagedPage("A part is said to be in another file.")
-            if chunk.num_values <= 0:
-                # Arrow reads no page then; writers leave something else there.
-                continue
-            start, dictionary = chunk.data_page_offset, chunk.dictionary_page_offset
-            # As Arrow itself finds the first page.
-            if dictionary is not None and 0 < dictionary < start:
-                start = dictionary
-            if start < 0:
-                raise DamagedPage("A part begins before the file.")
-            yield column, start, start + chunk.total_compressed_size
+    size_bytes = value_bytes = 0
+    for column, page in list_pages(body):
+        size_bytes += page.uncompressed_bytes
+        value_bytes += page.values * widths[column]
+        limits.check_decoded(max(size_bytes, value_bytes))
 
 
 def _check_messages(stream: Any, limits: FrameLimits) -> None:
