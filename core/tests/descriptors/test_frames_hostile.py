@@ -221,7 +221,7 @@ def test_a_body_with_changed_bytes_is_read_or_refused(media_type, changes, cut):
 
 
 def test_a_damaged_description_of_a_column_is_refused_and_ends_no_process():
-    # pyarrow's own look at such a description (`row_group(0).column(0)`) calls abort(): each byte of the footer is tried.
+    # pyarrow's own look at such a description calls abort(), so each byte of the footer is tried.
     body = parquet(pa.table({"a": pa.array([[1], [2, 3]])}), compression="none", store_schema=False)
     start = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
     for place in range(start, len(body) - 8):
