@@ -181,6 +181,51 @@ def test_pandas_times_and_missing_values_are_written():
     assert written(frame) == {"t": {"0": "2020-01-02T00:00:00", "1": None}, "n": {"0": 1, "1": None}}
 
 
+@given(st.recursive(st.integers(), lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)))
+def test_whole_numbers_of_any_length_are_written_with_every_digit(value):
+    assert json.loads(JSON().encode(value).body) == value
+
+
+def test_long_numbers_stand_beside_whatever_else_is_written():
+    @dataclasses.dataclass
+    class Row:
+        count: int
+        _hidden: int = 0
+
+    value = {
+        "rows": [Row(2**70), (1, {2**65}), np.array([float("nan"), 1])],
+        2**66: [*range(600), 2**64],
+        "none": [float("nan"), float("-inf"), None, True],
+        "day": dt.date(2020, 2, 29),
+        "exact": decimal.Decimal("1.50"),
+    }
+    assert json.loads(JSON().encode(value).body) == {
+        "rows": [{"count": 2**70}, [1, [2**65]], [None, 1]],
+        str(2**66): [*range(600), 2**64],
+        "none": [None, None, None, True],
+        "day": "2020-02-29",
+        "exact": "1.50",
+    }
+
+
+@pytest.mark.parametrize("opened", [b"[", b'{"a":'])
+def test_what_is_read_can_be_written_however_deep_it_is(opened):
+    levels = 1000
+    body = opened * levels + b"1" + (b"]" if opened == b"[" else b"}") * levels
+    # Not compared as values: Python itself gives up at some depth.
+    assert JSON().encode(JSON().decode(body, MEDIA_TYPE)).body == body
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [({"a": 2**70, "b": "\ud800"}, "surrogates"), ({(1, 2): 2**70}, "(1, 2)"), ([2**70, object()], "builtins.object")],
+)
+def test_beside_a_long_number_what_cannot_be_written_is_named(value, named):
+    with pytest.raises(InvalidArgument, match="cannot be written as JSON") as caught:
+        JSON().encode(value)
+    assert named in caught.value.why
+
+
 def test_a_result_that_contains_itself_is_an_error():
     cycle: list = []
     cycle.append(cycle)

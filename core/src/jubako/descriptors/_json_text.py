@@ -3,7 +3,8 @@
 Reading: UTF-8 without byte order mark, at most 1024 levels, no `NaN` or `Infinity`, no lone surrogates, no name twice
 in one object: of such names one reader takes the first and another the last, and what one has checked the other does
 not use. Whole numbers of more than 64 bits are read as the nearest float.
-Writing: NaN and infinities become `null`, for JSON has no such numbers.
+Writing: NaN and infinities become `null`, for JSON has no such numbers. Whole numbers may have any length, and values
+2048 levels.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import attrs
 import numpy as np
 import orjson
 
+from jubako.descriptors._json_steps import dump_by_steps
 from jubako.errors import BadInput, InvalidArgument
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -107,12 +109,17 @@ def _dump_slowly(value: Any) -> bytes:
     try:
         return orjson.dumps(value, _to_jsonable, orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError as error:
-        cause = error.__cause__ if isinstance(error.__cause__, InvalidArgument) else error
-        raise InvalidArgument(
-            f"a result of type {type(value).__name__} cannot be written as JSON.",
-            why=str(cause),
-            do="return lists, dictionaries, text, numbers, arrays, or give JSON(json_encoder=…)",
-        ) from error
+        try:
+            # A value that nothing can be made of is told at once.
+            if isinstance(error.__cause__, InvalidArgument):
+                raise error.__cause__
+            return dump_by_steps(value, _to_jsonable)
+        except InvalidArgument as cause:
+            raise InvalidArgument(
+                f"a result of type {type(value).__name__} cannot be written as JSON.",
+                why=str(cause),
+                do="return lists, dictionaries, text, numbers, arrays, or give JSON(json_encoder=…)",
+            ) from error
 
 
 def listed(array: np.ndarray[Any, Any]) -> Any:
