@@ -64,7 +64,8 @@ def test_what_the_core_could_do_beside_is_one_quiet_line(jubako, site):
         "import sys\nsys.modules['pandas'] = None\nfrom jubako.cli import main\nmain()\n"
     )
     done = site.run_python("no_pandas.py", "plugins", COLUMNS="100", JUBAKO_PLUGINS="")
-    assert done.stdout.splitlines()[-2:] == ["", "optional: pandas for dataframe, series"]
+    words = "optional: pandas for dataframe, series, pandas_dataframe, pandas_series"
+    assert done.stdout.splitlines()[-2:] == ["", words]
     assert "pip install" not in done.stdout
 
 

@@ -134,7 +134,7 @@ def _check_implementation(hook: str, implementation: pluggy.HookImpl) -> None:
     if hook not in (*HOOKS, EXTENSION_HOOK):
         if implementation.optionalhook:
             return
-        near = difflib.get_close_matches(hook, (*HOOKS, EXTENSION_HOOK), n=1)
+        near = difflib.get_close_matches(hook, (*HOOKS, EXTENSION_HOOK), n=1, cutoff=0.8)
         raise _Fault(
             PluginStatus.INCOMPATIBLE,
             f"it implements the hook {hook}, which this version of Jubako does not have",
