@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jubako.errors import InvalidArgument, MissingDependency
 
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+# What modules of the core import without requiring it, and the extra that brings it in a version that they work with.
+_EXTRAS: Mapping[str, str] = MappingProxyType(
+    {
+        "PIL": "image",
+        "httpx": "testing",
+        "hypothesis": "testing",
+        "pandas": "pandas",
+        "pyarrow": "parquet",
+        "pydantic": "pydantic",
+        "pytest": "testing",
+        "watchfiles": "reload",
+    }
+)
 
 
 def check_reference(reference: str) -> str:
@@ -40,7 +56,7 @@ def load_reference(reference: str) -> Any:
         raise MissingDependency(
             f"{reference!r} cannot be loaded.",
             why=f"The package {missing!r} is not installed.",
-            do=f"pip install {missing}",
+            do=_install_command(missing, module_name),
         ) from error
     for name in path.split("."):
         try:
@@ -50,3 +66,9 @@ def load_reference(reference: str) -> Any:
                 f"{reference!r} cannot be loaded.", why=f"{module_name} has no {path!r}.", do="correct the reference"
             ) from error
     return found
+
+
+def _install_command(missing: str, module_name: str) -> str:
+    if module_name.startswith("jubako.") and missing in _EXTRAS:
+        return f"pip install 'jubako[{_EXTRAS[missing]}]'"
+    return f"pip install {missing}"

@@ -98,3 +98,18 @@ def test_the_names_are_imported_only_when_they_are_used(site):
     )
     done = site.run_python("-c", code)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(site):
+    code = (
+        "import sys\nsys.modules['pandas'] = None\nsys.modules['PIL'] = None\n"
+        "import jubako.io\nfrom jubako.exceptions import MissingDependency\n"
+        "for name in ('PandasDataFrame', 'PandasSeries', 'Image'):\n"
+        "    try:\n        getattr(jubako.io, name)()\n"
+        "    except MissingDependency as error:\n        print(name, error.do)\n"
+    )
+    assert site.run_python("-c", code).stdout.splitlines() == [
+        "PandasDataFrame pip install 'jubako[pandas]'",
+        "PandasSeries pip install 'jubako[pandas]'",
+        "Image pip install 'jubako[image]'",
+    ]

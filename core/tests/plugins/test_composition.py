@@ -140,10 +140,11 @@ def test_a_framework_that_is_installed_later_is_found_without_composing_again(si
 
 def test_a_package_whose_import_name_is_another_is_installed_by_its_own(site, runner_plugin, compose_ours, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
-    site.install_plugin("toy_runner", runner_plugin("toy", requires=("sklearn",)))
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    site.install_plugin("toy_runner", runner_plugin("toy", requires=("sklearn", "PIL")))
     assert (
         words_of(MissingDependency, lambda: compose_ours().find(RunnerType, "toy"))[-1]
-        == "Do: pip install scikit-learn"
+        == "Do: pip install scikit-learn pillow"
     )
 
 

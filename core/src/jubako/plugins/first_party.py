@@ -23,7 +23,7 @@ _DISTRIBUTIONS: Mapping[type[Offer], Mapping[str, str]] = MappingProxyType(
 )
 
 # Only where the two differ.
-_DISTRIBUTION_OF_IMPORT: Mapping[str, str] = MappingProxyType({"sklearn": "scikit-learn"})
+_DISTRIBUTION_OF_IMPORT: Mapping[str, str] = MappingProxyType({"PIL": "pillow", "sklearn": "scikit-learn"})
 
 
 def distribution_offering(kind: type[Offer], name: str) -> str:
