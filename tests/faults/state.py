@@ -64,7 +64,10 @@ def descriptors_of(pid: int) -> Counter[str]:
     with contextlib.suppress(OSError):
         for link in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                kinds[str(link.readlink()).partition(":[")[0]] += 1
+                name = str(link.readlink()).partition(":[")[0]
+                # It opens the file that tells it the time again and again.
+                if "faketime_" not in name:
+                    kinds[name] += 1
     return kinds
 
 

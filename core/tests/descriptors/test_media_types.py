@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jubako.contracts.descriptor import Descriptor
-from jubako.descriptors._media_types import choose_media_type, find_media_type
+from jubako.descriptors.media_types import choose_media_type, find_media_type
 from jubako.errors import UnsupportedMediaType
 
 _FRAMES = ("application/json", "text/csv", "application/vnd.apache.parquet")

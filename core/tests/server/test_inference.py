@@ -75,6 +75,10 @@ class Nonsense(JubakoError):
     error_code = 200
 
 
+class Abrupt(BaseException):
+    """What `except Exception` does not catch."""
+
+
 @pytest.mark.parametrize(
     ("error", "status", "slug", "detail"),
     [
@@ -88,6 +92,8 @@ class Nonsense(JubakoError):
         (RuntimeError("/secret/path"), 500, "internal-server-error", None),
         (TimeoutError("/secret/path"), 500, "internal-server-error", None),
         (SystemExit("/secret"), 500, "internal-server-error", None),
+        (KeyboardInterrupt("/secret"), 500, "internal-server-error", None),
+        (Abrupt("/secret"), 500, "internal-server-error", None),
         (StopIteration("/secret"), 500, "internal-server-error", None),
         (asyncio.CancelledError("/secret"), 500, "internal-server-error", None),
         (RecursionError("/secret"), 500, "internal-server-error", None),

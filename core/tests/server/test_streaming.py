@@ -516,6 +516,29 @@ async def test_status_headers_and_cookies_are_set_before_the_first_item_and_no_l
     assert "cannot be set any more" in caplog.text
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_a_stream_with_a_status_that_has_no_body_has_none(serve_service, open_client, status, version):
+    service = Service("streams")
+    closed = asyncio.Event()
+
+    @service.api(output=JSON())
+    async def stream(context: jubako.Context):
+        try:
+            context.response.status = status
+            yield "first"
+            yield "second"
+        finally:
+            closed.set()
+
+    client = await open_client(await serve_service(service), version)
+    for _ in range(2):
+        answer = await client.post("/stream")
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert "content-type" not in answer.headers
+        await within(closed.wait())
+
+
 async def test_a_sync_generator_keeps_its_context_variables_from_item_to_item(serve_service, open_client):
     variable = contextvars.ContextVar("variable", default="unset")
 

@@ -38,7 +38,7 @@ def set_clock(file: Path, shift_s: int) -> None:
 
 @pytest.mark.row("clock-step")
 def test_nobody_is_refused_when_the_clock_is_set(serve_here, length, figures, tmp_path):
-    clock = tmp_path / "clock"
+    clock = tmp_path / "faketime_clock"
     set_clock(clock, 0)
     served = serve_here("paced", ASK, FAULTS_FIXED_S="0.01", **with_clock(clock))
     seconds = length(4.0, 30.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
-from jubako.descriptors._media_types import choose_media_type
 from jubako.descriptors._multipart import MULTIPART_MEDIA_TYPE, is_multipart, read_parts
 from jubako.descriptors._pillow import check_pillow, read_image, writable_formats, write_image
+from jubako.descriptors.media_types import choose_media_type
 from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
 
 # 256 MiB of memory with four channels.

@@ -9,9 +9,9 @@ from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.descriptors._json_text import dump_json, parse_json
 from jubako.descriptors._json_type_of import json_type_of
 from jubako.descriptors._json_types import JsonType, Mismatch, Work, described, path_of
-from jubako.descriptors._media_types import JSON_MEDIA_TYPE, check_json_media_type
 from jubako.descriptors._pydantic import Validated, is_model
 from jubako.descriptors._schemas import annotation_of_sample, inlined
+from jubako.descriptors.media_types import JSON_MEDIA_TYPE, check_json_media_type
 from jubako.errors import BadInput, InvalidArgument
 
 # Every JSON value takes a byte at least: what is looked at more often than this is looked at in vain.

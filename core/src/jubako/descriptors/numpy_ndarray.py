@@ -20,8 +20,8 @@ from jubako.descriptors._arrays import (
     reshape_softly,
 )
 from jubako.descriptors._json_text import dump_json, listed, parse_json
-from jubako.descriptors._media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
 from jubako.descriptors._npy import dump_npy, dump_raw, read_npy, read_raw, why_not_raw
+from jubako.descriptors.media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
 from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
 
 NPY_MEDIA_TYPE = "application/x-npy"

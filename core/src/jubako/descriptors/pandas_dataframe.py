@@ -23,7 +23,7 @@ from jubako.descriptors._frames_json import FRAME_ORIENTS, read_frame, write_fra
 from jubako.descriptors._frames_limits import FrameLimits
 from jubako.descriptors._frames_schema import describe_fragment, describe_frame
 from jubako.descriptors._json_text import dump_json, parse_json
-from jubako.descriptors._media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
+from jubako.descriptors.media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
 from jubako.errors import BadInput, InvalidArgument, MissingDependency
 
 CSV_MEDIA_TYPE = "text/csv"

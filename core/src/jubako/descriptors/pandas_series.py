@@ -13,8 +13,8 @@ from jubako.descriptors._frames_columns import cast_column, find_misfit_row
 from jubako.descriptors._frames_limits import FrameLimits
 from jubako.descriptors._frames_schema import describe_fragment, describe_series
 from jubako.descriptors._json_text import dump_json, parse_json
-from jubako.descriptors._media_types import JSON_MEDIA_TYPE, check_json_media_type
 from jubako.descriptors._series_json import SERIES_ORIENTS, read_series, write_series
+from jubako.descriptors.media_types import JSON_MEDIA_TYPE, check_json_media_type
 from jubako.errors import BadInput, InvalidArgument
 
 _MOST_COLUMNS = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
-from jubako.descriptors._media_types import TEXT_MEDIA_TYPE, check_text_media_type
+from jubako.descriptors.media_types import TEXT_MEDIA_TYPE, check_text_media_type
 from jubako.errors import BadInput, InvalidArgument
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
@@ -17,16 +16,13 @@ from jubako.server.held_bytes import HeldBytes
 from jubako.server.leases import Lease
 from jubako.server.problems import Problem
 from jubako.server.request_watch import Watched
-from jubako.server.streaming import ItemStream
+from jubako.server.streaming import WITHOUT_BODY, ItemStream, bodiless
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import InferenceAPI
 from jubako.services.context import Response
 
 # Decoding this much JSON takes about 2 ms; more is not done on the event loop.
 LARGE_BODY_BYTES = 256 * 1024
-
-# Of answers that have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
-_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 def is_quick(api: InferenceAPI) -> bool:
@@ -133,11 +129,9 @@ def with_response(head: dict[str, Any], body: bytes, response: Response) -> tupl
     status, set_headers = response.send()
     names = {name for name, _ in set_headers}
     headers = [header for header in head["headers"] if header[0] not in names] + set_headers
-    if status in _WITHOUT_BODY:
+    if status in WITHOUT_BODY:
         body = b""
-        headers = [header for header in headers if not header[0].startswith(b"content-")]
-        if status == HTTPStatus.RESET_CONTENT:
-            headers.append((b"content-length", b"0"))
+        headers = bodiless(status, headers)
     return {"type": "http.response.start", "status": status, "headers": headers}, body
 
 

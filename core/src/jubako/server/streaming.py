@@ -11,10 +11,11 @@ import logging
 import math
 import re
 import time
+from http import HTTPStatus
 from typing import Any
 
 from jubako.contracts.descriptor import Descriptor
-from jubako.descriptors._media_types import choose_media_type
+from jubako.descriptors.media_types import choose_media_type
 from jubako.errors import InternalServerError
 from jubako.runners import call_deadline
 from jubako.server.call import Call
@@ -33,6 +34,9 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 # What asks proxies and browsers not to gather events, or to show old ones.
 _EVENT_HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+
+# Answers that have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 # Turns of the event loop until what was sent is with the operating system: HTTP/2 has a task for it, and what one turn
 # sends leaves in one write. A function that computes without awaiting would hold the item back that it has yielded.
@@ -83,8 +87,8 @@ class ItemStream:
             items = ThreadedItems(generator, encode, self._threads, call.lease, self._name)
         try:
             piece = await items.next()
-            await self._begin(call, stream_type, piece)
-            while piece is not END:
+            status = await self._begin(call, stream_type, piece)
+            while piece is not END and status not in WITHOUT_BODY:
                 await self._send_piece(call, piece, watched)
                 deadline_s = time.monotonic() + timeout_s
                 call_deadline.set(deadline_s)
@@ -111,7 +115,8 @@ class ItemStream:
             event = b"event: error\n" + event_of(problem.encode(call.exchange.id))
             await call.send({"type": "http.response.body", "body": event})
 
-    async def _begin(self, call: Call, stream_type: str, first: Any) -> None:
+    async def _begin(self, call: Call, stream_type: str, first: Any) -> int:
+        """Send the head of the answer, and return its status."""
         status = 200
         more: list[tuple[bytes, bytes]] = []
         if call.context is not None:
@@ -125,8 +130,11 @@ class ItemStream:
         headers = [(b"content-type", content_type.encode("latin-1")), *more]
         if stream_type == EVENTS:
             headers += [header for header in _EVENT_HEADERS if header[0] not in names]
+        if status in WITHOUT_BODY:
+            headers = bodiless(status, headers)
         await call.send({"type": "http.response.start", "status": status, "headers": headers})
         call.stream_type = stream_type
+        return status
 
     async def _send_piece(self, call: Call, piece: bytes, watched: Watched) -> None:
         watched.deadline_s = math.inf
@@ -156,6 +164,12 @@ class ItemStream:
         return InternalServerError(
             f"API {self._name!r} yielded what its output descriptor cannot encode.", why=str(error)
         )
+
+
+def bodiless(status: int, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer without those of its body, which it cannot have."""
+    kept = [header for header in headers if not header[0].startswith(b"content-")]
+    return [*kept, (b"content-length", b"0")] if status == HTTPStatus.RESET_CONTENT else kept
 
 
 def event_of(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of, beside those of `values._checks`."""
+"""The kinds of values that settings are made of, beside those of `values.checks`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import flag, number, whole_number
+from jubako.values.checks import flag, number, whole_number
 from jubako.values.resources import parse_memory
 
 

@@ -9,7 +9,7 @@ import attrs
 
 from jubako.errors import InvalidArgument
 from jubako.settings._fields import section, text, time_field, whole_field
-from jubako.values._checks import flag, number, whole_number
+from jubako.values.checks import flag, number, whole_number
 from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
 
 

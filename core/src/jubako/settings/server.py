@@ -18,7 +18,7 @@ from jubako.settings._fields import (
     time_field,
     whole_field,
 )
-from jubako.values._checks import flag, whole_number
+from jubako.values.checks import flag, whole_number
 from jubako.values.resources import KIB, MIB
 
 MOST_WORKERS = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from jubako.values._checks import as_tuple, number, whole_number
+from jubako.values.checks import as_tuple, number, whole_number
 
 
 @attrs.frozen

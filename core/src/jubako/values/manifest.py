@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import whole_number
+from jubako.values.checks import whole_number
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

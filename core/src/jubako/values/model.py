@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import as_tuple, pinned_or_empty
+from jubako.values.checks import as_tuple, pinned_or_empty
 from jubako.values.manifest import FileEntry, digest_files
 from jubako.values.signature import Signature
 from jubako.values.tag import Tag

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from jubako.values._checks import whole_number
+from jubako.values.checks import whole_number
 from jubako.values.machine import Machine
 from jubako.values.resources import ResourceQuota
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from jubako.values._checks import as_tuple, whole_number
+from jubako.values.checks import as_tuple, whole_number
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions
 from jubako.values.tag import Tag

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import flag, number, whole_number
+from jubako.values.checks import flag, number, whole_number
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values._checks import flag, whole_number
+from jubako.values.checks import flag, whole_number
 
 
 @attrs.frozen
