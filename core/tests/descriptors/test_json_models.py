@@ -35,7 +35,7 @@ def test_a_request_that_breaks_the_model_is_refused_with_its_place():
     with pytest.raises(BadInput) as caught:
         JSON(pydantic_model=Flower).decode(b'{"name": "iris", "day": "2020-01-02", "leaves": [{"size": "x"}]}', "")
     assert caught.value.field == "$.leaves[0].size"
-    assert "Flower" in caught.value.expected
+    assert caught.value.expected.startswith("a value of Flower (")
 
 
 def test_how_many_more_mistakes_there_are_is_said():

@@ -67,10 +67,10 @@ class Validated(JsonType):
                 raise
             count = count_errors()
             if count > _MOST_EXPLAINED:
-                raise Mismatch(f"{count} values are not what {self.name} takes", f"a {self.name}") from None
+                raise Mismatch(f"{count} values are not what {self.name} takes", f"a value of {self.name}") from None
             first = list_errors(include_url=False, include_context=False, include_input=False)[0]
             more = f" ({count - 1} more)" if count > 1 else ""
-            raise Mismatch(f"{first['msg']}{more}", f"a {self.name} ({first['type']})", first["loc"]) from error
+            raise Mismatch(f"{first['msg']}{more}", f"a value of {self.name} ({first['type']})", first["loc"]) from error
 
     def read(self, value: Any, work: Work) -> Any:
         """Validate a part of a larger value."""
