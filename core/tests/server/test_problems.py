@@ -47,6 +47,48 @@ def test_a_users_own_error_that_is_made_in_its_own_way_is_told():
     assert problem_of(OutOfStock("tea")).detail == "no tea left"
 
 
+def test_what_a_users_error_keeps_under_our_names_is_told_as_text():
+    class Refused(JubakoError):
+        error_code = 422
+
+        def __init__(self) -> None:
+            self.message = {"reason": "too small"}
+
+    class Wrong(BadInput):
+        def __init__(self) -> None:
+            Exception.__init__(self, "wrong")
+
+    assert json.loads(problem_of(Refused()).encode("x"))["detail"] == "{'reason': 'too small'}"
+    assert json.loads(problem_of(Wrong()).encode("x"))["detail"] == "wrong"
+    document = json.loads(problem_of(BadInput("wrong", field=3, expected=("a", "b"))).encode("x"))
+    assert (document["field"], document["expected"]) == ("3", "('a', 'b')")
+
+
+class HasNoText(JubakoError):
+    error_code = 418
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class HasNoCode(JubakoError):
+    @property
+    def error_code(self) -> int:
+        raise RuntimeError("no code")
+
+
+class HasNoSlug(JubakoError):
+    error_code = 418
+    problem_slug = "teapot"
+
+
+@pytest.mark.parametrize("kind", [HasNoText, HasNoCode, HasNoSlug])
+def test_an_error_that_cannot_say_what_it_is_is_logged_and_answered_500(kind, caplog):
+    document = json.loads(problem_of(kind()).encode("x"))
+    assert (document["status"], document["type"]) == (500, "urn:jubako:problem:internal-server-error")
+    assert f"class {kind.__name__} cannot say what it is" in caplog.text
+
+
 @pytest.mark.parametrize(("seconds", "header"), [(0.01, b"1"), (2.2, b"3"), (float("inf"), b"1"), (float("nan"), b"1")])
 def test_retry_after_is_whole_seconds_and_at_least_one(seconds, header):
     assert problem_of(TooManyRequests("full", retry_after_s=seconds)).headers == ((b"retry-after", header),)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -56,15 +56,15 @@ def dump_by_steps(value: Any, to_jsonable: Callable[[Any], Any]) -> bytes:
     return b"".join(pieces)
 
 
-def _object(item: dict[Any, Any], level: int) -> Iterable[tuple[int, Any]]:
+def _object(item: dict[Any, Any], level: int) -> list[tuple[int, Any]]:
     """What is to be written of an object, the first part last."""
     parts: list[tuple[int, Any]] = []
     for name, each in item.items():
         parts += (_TEXT_LEVEL, b"," * bool(parts) + _name(name)), (level + 1, each)
-    return reversed([(_TEXT_LEVEL, b"{"), *parts, (_TEXT_LEVEL, b"}")])
+    return [(_TEXT_LEVEL, b"{"), *parts, (_TEXT_LEVEL, b"}")][::-1]
 
 
-def _array(items: list[Any], level: int) -> Iterable[tuple[int, Any]]:
+def _array(items: list[Any], level: int) -> list[tuple[int, Any]]:
     """What is to be written of an array, the first part last; long runs of plain values in one piece each."""
     parts: list[tuple[int, Any]] = []
     for start in range(0, len(items), _RUN):
@@ -75,7 +75,7 @@ def _array(items: list[Any], level: int) -> Iterable[tuple[int, Any]]:
             continue
         for each in run:
             parts += (_TEXT_LEVEL, b"," * bool(parts)), (level + 1, each)
-    return reversed([(_TEXT_LEVEL, b"["), *parts, (_TEXT_LEVEL, b"]")])
+    return [(_TEXT_LEVEL, b"["), *parts, (_TEXT_LEVEL, b"]")][::-1]
 
 
 def _plain_run(items: list[Any]) -> bytes:

@@ -143,8 +143,12 @@ class InferenceRoute:
             if call is not None and call.stream_type:
                 exchange.status = 503  # the server stops, and what it sent is no whole answer
             raise
-        except SystemExit as error:
-            raise InternalServerError("The API's function exits the process.") from error
+        except (Exception, GeneratorExit):
+            # The latter ends the coroutine itself.
+            raise
+        except BaseException as error:
+            # sys.exit, KeyboardInterrupt: what would end the process, or a class of the user's own.
+            raise InternalServerError(f"The API's function raised {type(error).__name__}.") from error
         finally:
             self._workplace.watch.remove(watched)
 

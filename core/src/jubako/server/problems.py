@@ -7,6 +7,7 @@ request's id; the rest is in the log under that id.
 
 from __future__ import annotations
 
+import logging
 import math
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,8 @@ _FIXED_DETAILS = {
 _INTERNAL_DETAIL = "The service failed while answering. Do: report the request id to who runs it."
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+_logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -79,12 +82,24 @@ def problem_of_status(status: int, detail: str = "", *, headers: Headers = ()) -
 def problem_of(error: BaseException) -> Problem:
     """What a client is told about an error that user code, a runner or Jubako raised.
 
-    A `JubakoError` decides by its `error_code`; anything else, and a code outside 400 to 599, is a 500.
+    A `JubakoError` decides by its `error_code`; anything else, and a code outside 400 to 599, is a 500. So is an error
+    of a class that cannot say what it is: whatever is raised, there is an answer.
     """
-    code = error.error_code if isinstance(error, JubakoError) else 500
+    if not isinstance(error, JubakoError):
+        return _INTERNAL
+    try:
+        return _problem_of(error)
+    except Exception:
+        # The class is the user's: its `__str__`, its properties, its `problem_slug`.
+        _logger.exception("an error of class %s cannot say what it is", type(error).__name__)
+        return _INTERNAL
+
+
+def _problem_of(error: JubakoError) -> Problem:
+    code = error.error_code
     # A subclass may give anything; `http.HTTPStatus` is natural, and an int.
-    if not isinstance(error, JubakoError) or not isinstance(code, int) or not 400 <= code <= 599:
-        return Problem(500, "internal-server-error", _INTERNAL_DETAIL)
+    if not isinstance(code, int) or not 400 <= code <= 599:
+        return _INTERNAL
     status = int(code)
     headers: Headers = ()
     if status in (429, 503):
@@ -92,14 +107,18 @@ def problem_of(error: BaseException) -> Problem:
     if status >= 500:
         slug = _FIXED_SLUGS.get(status, "internal-server-error")
         return Problem(status, slug, _FIXED_DETAILS.get(status, _INTERNAL_DETAIL), headers=headers)
+    is_bad_input = isinstance(error, BadInput)
     return Problem(
         status,
-        error.problem_slug(),
+        str(error.problem_slug()),
         _told(error) or f"{_phrase(status)}.",
-        field=error.field if isinstance(error, BadInput) else "",
-        expected=error.expected if isinstance(error, BadInput) else "",
+        field=_text_of(error, "field") if is_bad_input else "",
+        expected=_text_of(error, "expected") if is_bad_input else "",
         headers=headers,
     )
+
+
+_INTERNAL = Problem(500, "internal-server-error", _INTERNAL_DETAIL)
 
 
 async def send_problem(send: ASGISend, problem: Problem, request_id: str) -> None:
@@ -113,8 +132,13 @@ async def send_problem(send: ASGISend, problem: Problem, request_id: str) -> Non
 def _told(error: JubakoError) -> str:
     if isinstance(error, BadInput | TooManyRequests):
         return str(error)
-    # A subclass may not have called our __init__.
-    return getattr(error, "message", "") or str(error)
+    return _text_of(error, "message") or str(error)
+
+
+def _text_of(error: JubakoError, name: str) -> str:
+    # A subclass may not have called our __init__, and may keep something else under the name.
+    value = getattr(error, name, "")
+    return "" if value is None else str(value)
 
 
 def _phrase(status: int) -> str:
