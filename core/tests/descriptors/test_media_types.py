@@ -55,6 +55,11 @@ def test_whatever_the_header_says_an_offered_one_is_chosen(accept):
     assert choose_media_type(accept, _FRAMES) in _FRAMES
 
 
+@pytest.mark.parametrize(("before", "chosen"), [(99, "text/csv"), (100, "application/json")])
+def test_a_hundred_ranges_are_read_and_no_more(before, chosen):
+    assert choose_media_type("," * before + "text/csv", ("application/json", "text/csv")) == chosen
+
+
 def test_descriptors_give_one_argument_unless_they_say_otherwise():
     assert Descriptor.passes_keywords is False
 

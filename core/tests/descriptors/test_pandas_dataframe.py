@@ -433,3 +433,30 @@ def test_other_descriptors_import_neither_pandas_nor_pyarrow():
 
 def test_frames_are_decoded_beside_the_event_loop():
     assert PandasDataFrame().is_heavy
+
+
+@pytest.mark.parametrize(
+    ("orient", "content_type", "body"),
+    [
+        ("records", "application/json", b"[{}]"),
+        ("split", "application/json", b'{"columns": [], "data": []}'),
+        ("columns", "application/json", b"{}"),
+        ("values", "application/json", b"[]"),
+        ("table", "application/json", b'{"schema": {"fields": []}, "data": []}'),
+        ("records", "text/csv", b"\n"),
+    ],
+)
+def test_a_frame_without_the_columns_that_have_a_dtype_is_refused_even_if_it_is_empty(orient, content_type, body):
+    descriptor = PandasDataFrame(orient=orient, dtype={"a": "float64", "b": "int64"}, enforce_dtype=True)
+    with pytest.raises(BadInput, match="column 'a' is missing") as caught:
+        descriptor.decode(body, content_type)
+    assert caught.value.field == "a"
+
+
+@pytest.mark.parametrize(("orient", "body"), [("records", b"[]"), ("index", b"{}")])
+def test_no_records_are_no_rows_of_the_declared_columns(orient, body):
+    descriptor = PandasDataFrame(orient=orient, dtype={"a": "float64", "b": "int64"}, enforce_dtype=True)
+    frame = descriptor.decode(body, "application/json")
+    assert frame.shape == (0, 2)
+    assert [str(dtype) for dtype in frame.dtypes] == ["float64", "int64"]
+    assert descriptor.encode(frame).body == body

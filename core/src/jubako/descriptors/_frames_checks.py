@@ -12,6 +12,8 @@ from jubako.descriptors._frames_columns import cast_column, check_column_dtype, 
 from jubako.errors import InvalidArgument
 
 _MOST_NAMED = 10
+# In these JSON has [] or {} for every frame without rows, whatever its columns are.
+_NAMELESS_WHEN_EMPTY = ("records", "index")
 
 
 class Mistake(NamedTuple):
@@ -95,9 +97,12 @@ class FrameDeclaration:
 
     def _cast(self, frame: pd.DataFrame, *, is_text: bool, orient: str) -> tuple[pd.DataFrame, Mistake | None]:
         if isinstance(self.dtype, Mapping) and self.enforce_dtype:
-            absent = [str(name) for name in self.dtype if name not in frame.columns]
-            if absent and (len(frame) or frame.shape[1]):
-                return frame, Mistake(absent[0], f"column {absent[0]!r} is missing.", "every column that has a dtype")
+            absent = [name for name in self.dtype if name not in frame.columns]
+            if absent and not len(frame) and not frame.shape[1] and orient in _NAMELESS_WHEN_EMPTY:
+                frame = pd.DataFrame(columns=absent)
+            elif absent:
+                name = str(absent[0])
+                return frame, Mistake(name, f"column {name!r} is missing.", "every column that has a dtype")
         casts: dict[Any, pd.Series[Any]] = {}
         for name in frame.columns:
             dtype = self.dtype_of(name)

@@ -12,6 +12,8 @@ TEXT_MEDIA_TYPE = "text/plain"
 # US-ASCII is a part of UTF-8.
 _UTF_8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _ANYTHING = "*/*"
+# Of an Accept header; a header full of commas took 40 ms of the event loop.
+_MOST_RANGES = 100
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -19,7 +21,8 @@ def choose_media_type(accept: str, offered: Sequence[str]) -> str:
     """Return which of the offered media types an Accept header likes best; among equals the first.
 
     Of the ranges that fit a media type the most exact one counts (`text/csv;q=0` before `text/*`), parameters but `q`
-    count for nothing, and what cannot be read is passed over. Where nothing fits, it is the first all the same.
+    count for nothing, and what cannot be read is passed over, as is what follows the hundredth range. Where nothing
+    fits, it is the first all the same.
 
     Args:
         accept: the header's value, or empty.
@@ -99,7 +102,7 @@ def find_media_type(content_type: str, taken: Sequence[str]) -> str:
 def _read_accept(accept: str) -> dict[str, float]:
     """Media range to quality; of a range that stands twice the higher one."""
     qualities: dict[str, float] = {}
-    for element in accept.split(","):
+    for element in accept.split(",", _MOST_RANGES)[:_MOST_RANGES]:
         media_range, *parameters = (part.strip() for part in element.lower().split(";"))
         quality = next((part[2:].strip() for part in parameters if part.startswith("q=")), "1")
         if media_range and _QUALITY.fullmatch(quality):

@@ -71,8 +71,9 @@ class PandasDataFrame(Descriptor):
         columns: the names. Without `apply_column_names` a frame that has exactly these is put in their order, and every
             other is handed on as it is.
         dtype: one for all columns, or a mapping of names to dtypes; None, True and False declare nothing.
-        enforce_dtype: True refuses columns that are missing, and values that their dtype cannot hold. False converts
-            what can be converted, and hands on everything else as it is.
+        enforce_dtype: True refuses columns that are missing, and values that their dtype cannot hold; records without a
+            row have no names, and become the declared columns. False converts what can be converted, and hands on
+            everything else as it is.
         shape: numbers of rows and columns, -1 for any. Without `enforce_shape` it is documentation.
         enforce_shape: True refuses other shapes.
         default_format: "json", "csv", "parquet" or "arrow"; answers have it if the Accept header names no other.
