@@ -216,7 +216,7 @@ def test_a_result_that_is_no_array_says_what_to_return():
 
 def test_a_sample_describes_its_dtype_and_shape():
     descriptor = NumpyNdarray.from_sample(np.zeros((2, 2), np.int8))
-    assert repr(descriptor) == "NumpyNdarray(dtype='int8', shape=(2, 2))"
+    assert repr(descriptor) == "NumpyNdarray(dtype='int8', enforce_dtype=True, shape=(2, 2), enforce_shape=True)"
     with pytest.raises(BadInput):
         descriptor.decode(b"[[1,2]]", JSON)
     with pytest.raises(BadInput):

@@ -99,7 +99,7 @@ def test_an_enforced_dtype_refuses_what_it_cannot_hold():
 
 def test_a_sample_describes_its_dtype():
     descriptor = PandasSeries.from_sample(pd.Series([1, 2], dtype="int16"))
-    assert repr(descriptor) == "PandasSeries(orient='records', dtype='int16', shape=(-1,))"
+    assert repr(descriptor) == "PandasSeries(orient='records', dtype='int16', enforce_dtype=True, shape=(-1,))"
     assert read(descriptor, [1, 2, 3]).dtype == "int16"
     with pytest.raises(BadInput, match="has 3 values"):
         read(PandasSeries.from_sample(pd.Series([1, 2]), enforce_shape=True), [1, 2, 3])

@@ -129,3 +129,10 @@ def test_a_machine_and_a_placement_check_themselves():
         attrs.evolve(machine, cpus=0)
     with pytest.raises(InvalidArgument):
         Placement(threads=0)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "on_gpu"), [(None, False), (0, False), ("all", True), (0.5, True), ([1], True), ("0", True)]
+)
+def test_a_quota_says_whether_it_asks_for_a_gpu(gpus, on_gpu):
+    assert ResourceQuota(gpus=gpus).on_gpu is on_gpu

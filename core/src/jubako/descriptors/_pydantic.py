@@ -70,7 +70,8 @@ class Validated(JsonType):
                 raise Mismatch(f"{count} values are not what {self.name} takes", f"a value of {self.name}") from None
             first = list_errors(include_url=False, include_context=False, include_input=False)[0]
             more = f" ({count - 1} more)" if count > 1 else ""
-            raise Mismatch(f"{first['msg']}{more}", f"a value of {self.name} ({first['type']})", first["loc"]) from error
+            expected = f"a value of {self.name} ({first['type']})"
+            raise Mismatch(f"{first['msg']}{more}", expected, first["loc"]) from error
 
     def read(self, value: Any, work: Work) -> Any:
         """Validate a part of a larger value."""

@@ -186,7 +186,9 @@ class NumpyNdarray(Descriptor):
 
     def __repr__(self) -> str:
         parts = [] if self._dtype is None else [f"dtype={str(self._dtype)!r}"]
+        parts += ["enforce_dtype=True"] if self._enforce_dtype else []
         parts += [] if self._shape is None else [f"shape={self._shape}"]
+        parts += ["enforce_shape=True"] if self._enforce_shape else []
         return f"NumpyNdarray({', '.join(parts)})"
 
     def _find_media_type(self, content_type: str) -> str:

@@ -222,12 +222,15 @@ class PandasDataFrame(Descriptor):
     def __repr__(self) -> str:
         declared = self._declared
         parts = [f"orient={self._orient!r}"]
+        parts += ["apply_column_names=True"] if declared.apply_column_names else []
         parts += [] if declared.columns is None else [f"columns={list(declared.columns)!r}"]
         if isinstance(declared.dtype, Mapping):
             parts.append(f"dtype={ {name: str(dtype) for name, dtype in declared.dtype.items()}!r}")
         elif declared.dtype is not None:
             parts.append(f"dtype={str(declared.dtype)!r}")
+        parts += ["enforce_dtype=True"] if declared.enforce_dtype else []
         parts += [] if declared.shape is None else [f"shape={declared.shape}"]
+        parts += ["enforce_shape=True"] if declared.enforce_shape else []
         return f"PandasDataFrame({', '.join(parts)}, default_format={self._default_format!r})"
 
     def _schema(self, media_type: str) -> dict[str, Any]:

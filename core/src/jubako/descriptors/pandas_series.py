@@ -142,7 +142,9 @@ class PandasSeries(Descriptor):
     def __repr__(self) -> str:
         parts = [f"orient={self._orient!r}"]
         parts += [] if self._dtype is None else [f"dtype={str(self._dtype)!r}"]
+        parts += ["enforce_dtype=True"] if self._enforce_dtype else []
         parts += [] if self._shape is None else [f"shape={self._shape}"]
+        parts += ["enforce_shape=True"] if self._enforce_shape else []
         return f"PandasSeries({', '.join(parts)})"
 
     def _conform(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], Mistake | None]:

@@ -107,6 +107,7 @@ class ResourceQuota:
 
     Attributes:
         mem: another name of `memory`.
+        on_gpu: True if it asks for any GPU.
     """
 
     cpu: float | None = attrs.field(default=None, converter=parse_cpu)
@@ -121,6 +122,11 @@ class ResourceQuota:
     @mem.setter
     def mem(self, value: int | str | None) -> None:
         self.memory = parse_memory(value)
+
+    @property
+    def on_gpu(self) -> bool:
+        """True if it asks for any GPU, whether or not the machine has one."""
+        return self.gpus not in (None, 0, ())
 
 
 @attrs.define(on_setattr=[attrs.setters.convert, attrs.setters.validate])
