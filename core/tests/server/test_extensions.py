@@ -121,6 +121,34 @@ async def test_routes_of_plugins_answer_beside_the_services_own(site, workspace_
     await application.stop()
 
 
+HEADERS = """
+ANSWERS = {
+    "fine": RouteResponse(headers={"Cache-Control": "no-store"}),
+    "length": RouteResponse(b"body", headers={"Content-Length": "1"}),
+    "split": RouteResponse(headers={"x-a": "1\\r\\nx-b: 2"}),
+    "type": RouteResponse(content_type="text/x\\r\\nx-b: 2"),
+}
+
+
+@jubako.hookimpl
+def jubako_extend_application(service):
+    yield Route(name="headers", path="/headers", endpoint=lambda request: ANSWERS[request.query])
+"""
+
+
+async def test_headers_that_http_forbids_or_the_server_sets_are_no_routes_to_set(site, workspace_of, caplog):
+    site.install_plugin("headers", HEAD + HEADERS)
+    application = make_application(echo_service(), workspace=workspace_of())
+    async with client_of(application) as client:
+        assert (await client.get("/headers?fine")).headers["cache-control"] == "no-store"
+        for query in ("length", "split", "type"):
+            refused = await client.get(f"/headers?{query}")
+            assert refused.status_code == 500
+            assert "x-b" not in refused.headers
+    assert caplog.text.count("HTTP forbids") >= 3
+    await application.stop()
+
+
 async def test_a_route_that_is_taken_is_left_out_and_reported(site, workspace_of, caplog):
     text = """
 @jubako.hookimpl

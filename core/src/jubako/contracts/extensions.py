@@ -71,7 +71,7 @@ class RouteResponse:
         body: sent in one piece.
         status: 200 to 599.
         content_type: of the body.
-        headers: further ones; names in lower case.
+        headers: further ones, none that the server sets itself, such as `content-length`.
     """
 
     body: bytes = b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -16,18 +15,17 @@ from jubako.contracts.extensions import Middleware, Observer, RequestRecord, Rou
 from jubako.contracts.http_server import ASGIReceive, ASGISend
 from jubako.errors import PluginError
 from jubako.plugins import Composition, PluginReport, extend_application
+from jubako.server.bodies import read_body
 from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.problems import problem_of_status, send_problem
 from jubako.server.thread_pool import ThreadPool
 from jubako.services import Service
+from jubako.services.headers import check_header, is_header_value
 
 _logger = logging.getLogger(__name__)
 
 # In a row; then an observer hears no more.
 _MOST_ERRORS = 10
-
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\t\xa0-\xff]*")
 
 
 @attrs.frozen
@@ -180,7 +178,7 @@ class PluginRoute:
             )
             await send_problem(send, problem, exchange.id)
             return
-        body = await _read(receive)
+        body = await read_body(receive)
         if body is None:
             return
         request = RouteRequest(
@@ -195,22 +193,11 @@ class PluginRoute:
         response = await (answer(request) if self._is_async else self._threads.run(answer, request))
         if not isinstance(response, RouteResponse):
             raise TypeError(f"route {self._route.name!r} returned {type(response).__name__}, and no RouteResponse")
+        if not is_header_value(response.content_type):
+            raise ValueError(f"route {self._route.name!r} has a content type that HTTP forbids")
         headers = [(b"content-type", response.content_type.encode("latin-1"))]
         for name, value in response.headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-                raise ValueError(f"route {self._route.name!r} set a header {name!r} that HTTP forbids")
-            headers.append((name.encode("ascii"), value.encode("latin-1")))
+            headers.append((check_header(name, value).encode("ascii"), value.encode("latin-1")))
         headers.append((b"content-length", b"%d" % len(response.body)))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
-
-
-async def _read(receive: ASGIReceive) -> bytes | None:
-    pieces: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)

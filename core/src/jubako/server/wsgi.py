@@ -15,6 +15,7 @@ from wsgiref.headers import Headers
 
 from jubako.contracts.http_server import ASGIReceive, ASGISend
 from jubako.runners import call_deadline
+from jubako.server.bodies import read_body
 from jubako.server.exchange import SCOPE_KEY, Exchange
 from jubako.server.inference import Workplace
 from jubako.services.mounting import WsgiApp
@@ -45,7 +46,7 @@ class WsgiAdapter:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close"})
             return
-        body = await _read(receive)
+        body = await read_body(receive)
         if body is None:
             return
         exchange: Exchange = scope[SCOPE_KEY]
@@ -64,17 +65,6 @@ class WsgiAdapter:
         finally:
             handler.is_over = True
             watch.remove(watched)
-
-
-async def _read(receive: ASGIReceive) -> bytes | None:
-    pieces: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
 
 
 def _environ(scope: dict[str, Any], body: bytes) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def checked_mount(service: str, app: object, path: object, name: object, *, is_w
     if not callable(app):
         raise InvalidArgument(
             f"Service {service!r} cannot mount {app!r}.",
-            why=f"It is a {type(app).__name__}, and no {noun} application.",
+            why=f"It is of type {type(app).__name__}, and no {noun} application.",
         )
     checked = check_path(path, f"the {noun} application mounted by Service {service!r}")
     if checked in BUILT_IN_PATHS:
@@ -95,7 +95,7 @@ def checked_middleware(service: str, factory: object, options: Mapping[str, Any]
     if not callable(factory):
         raise InvalidArgument(
             f"Service {service!r} cannot add the middleware {factory!r}.",
-            why=f"It is a {type(factory).__name__}.",
+            why=f"It is of type {type(factory).__name__}.",
             do="give an ASGI middleware class, which is called as cls(app, **options)",
         )
     return AddedMiddleware(factory, dict(options))

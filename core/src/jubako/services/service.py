@@ -243,7 +243,7 @@ def _by_name(service_name: str, runners: Sequence[Runner | SimpleRunner] | None)
         if not isinstance(runner, Runner | SimpleRunner):
             raise InvalidArgument(
                 f"{runner!r} cannot be a runner of Service {service_name!r}.",
-                why=f"It is a {type(runner).__name__}.",
+                why=f"It is of type {type(runner).__name__}.",
                 do="give what load_runner(…) returns, or an instance of a subclass of jubako.Runner",
             )
         if runner.name in named:
