@@ -72,7 +72,7 @@ class TestJSON(DescriptorTests):
         return [b"", b" ", b"{", b"nul", b"[NaN]", b"Infinity", b"'a'", b'"\xff"', rb'"\ud800"', deep, huge, b"[1]x"]
 
     def refused_values(self):
-        return [object(), "\ud800", 2**64, {"a": b"bytes"}, 1j]
+        return [object(), "\ud800", {"a": b"bytes"}, 1j]
 
 
 class TestText(DescriptorTests):
