@@ -414,3 +414,32 @@ async def test_services_in_one_process_share_nothing(make_workspace):
         assert (await client.post("/compute", json=2)).json() == 4
     await applications[0].stop()
     gc.collect()  # what was left open would warn here, and fail the test
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [
+        (200, (b"x-echo", b"a\r\nset-cookie: b=1")),
+        (200, (b"x-echo", b"a\0b")),
+        (200, (b"x echo", b"a")),
+        (99, (b"x-echo", b"a")),
+    ],
+)
+async def test_a_client_cannot_split_an_answer_of_a_mount_in_any_version_of_http(
+    serve_service, version, status, header
+):
+    async def echo(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": [header]})
+        await send({"type": "http.response.body", "body": b"echoed"})
+
+    svc = echo_service()
+    svc.mount_asgi_app(echo, path="/mounted")
+    site = await serve_service(svc)
+    is_new = version == "HTTP/2"
+    async with httpx.AsyncClient(base_url=f"http://localhost:{site.port}", http1=not is_new, http2=is_new) as client:
+        answer = await client.get("/mounted")
+        assert (answer.status_code, answer.content, answer.http_version) == (500, b"", version)
+        assert "set-cookie" not in answer.headers
+        # The connection, which others may share, goes on.
+        assert (await client.post("/deep/echo", json=1)).json() == 1

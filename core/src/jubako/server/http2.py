@@ -1,7 +1,8 @@
 """`Http2`: Hypercorn's HTTP/2, with what it leaves to trust in the client.
 
 Left to itself it waits without end for a client that grants no window, fails as a whole when a client still sends a
-body that has been answered, leaves a client waiting whose answer was given up, and raises on requests that are none.
+body that has been answered, leaves a client waiting whose answer was given up, raises on requests that are none, and
+sends whatever an application gives as headers.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import h2.exceptions
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, StreamClosed
+from hypercorn.protocol.events import Body, InformationalResponse, Request, Response, StreamClosed, Trailers
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
 
+from jubako.errors import InternalServerError
 from jubako.server.http2_frames import FrameCount, TooManyFrames
 from jubako.server.protocol_config import ProtocolConfig
 
@@ -37,6 +39,11 @@ _ANSWER_PIECE_BYTES = 2**16
 
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]{1,100}", re.IGNORECASE)
 _PATH = re.compile(rb"\*|/[\x21-\x7e]*")
+
+# Of an answer; HTTP/1.1 is held to it by h11.
+_FIELD_NAME = re.compile(rb":?[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_STATUSES = range(200, 1000)
 
 
 class Http2(H2Protocol):
@@ -81,7 +88,13 @@ class Http2(H2Protocol):
         await self._tell_if_idle()
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Send what an application answers; returns when the client has room for it."""
+        """Send what an application answers; returns when the client has room for it.
+
+        Raises:
+            InternalServerError: a header or a status is none that HTTP has.
+        """
+        if isinstance(event, Response | InformationalResponse | Trailers | Request):
+            _check_answer(event)
         if isinstance(event, StreamClosed):
             await self._reset_if_unfinished(event.stream_id)
             await super().stream_send(event)
@@ -206,6 +219,19 @@ class _Over:
                 self._connection.reset_stream(self._stream_id, ErrorCodes.NO_ERROR)
             except h2.exceptions.ProtocolError:
                 return  # it was asked before
+
+
+def _check_answer(event: Response | InformationalResponse | Trailers | Request) -> None:
+    """Refuse what a proxy that speaks HTTP/1.1 behind us could take for the end of the head, or for another header."""
+    for name, value in event.headers:
+        if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+            raise InternalServerError(
+                f"an application answers with the header {name!r:.80}, which HTTP forbids.",
+                why=f"Its value is {value!r:.200}.",
+                do="correct the mounted application or the middleware that sets it",
+            )
+    if isinstance(event, Response) and event.status_code not in _STATUSES:
+        raise InternalServerError(f"an application answers with the status {event.status_code}, which HTTP has not.")
 
 
 def _is_request(headers: Iterable[tuple[bytes, bytes]]) -> bool:
