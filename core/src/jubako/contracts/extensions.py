@@ -15,8 +15,9 @@ from jubako.contracts.backend import BatchRecord
 from jubako.contracts.http_server import ASGIApp
 from jubako.errors import InvalidArgument
 
-# As it stands after percent-decoding; the same that routes of APIs may not have.
-_FORBIDDEN = re.compile(r"""[\x00-\x20\x7f-\xa0\\?#%{}<>"^`|\ud800-\udfff]""")
+# In routes, mounts and templates, as a path stands after percent-decoding: what separates URLs, marks templates, spaces
+# and control characters.
+FORBIDDEN_IN_PATHS = re.compile(r"""[\x00-\x20\x7f-\xa0\\?#%{}<>"^`|\ud800-\udfff]""")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 
 
@@ -33,7 +34,7 @@ def check_path(path: object, words: str) -> str:
     if not isinstance(path, str):
         raise InvalidArgument(f"{words} has no path, but {type(path).__name__}.", do='give text such as "/tools"')
     names = path.removeprefix("/").removesuffix("/")
-    if _FORBIDDEN.search(names) or (names and any(part in ("", ".", "..") for part in names.split("/"))):
+    if FORBIDDEN_IN_PATHS.search(names) or (names and any(part in ("", ".", "..") for part in names.split("/"))):
         raise InvalidArgument(
             f"{words} cannot have the path {path!r}.",
             why="A path is names with one '/' between them, without spaces, '?', '#', '%' or '{…}'.",

@@ -12,7 +12,8 @@ from typing import Any
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.descriptors._multipart import MULTIPART_MEDIA_TYPE, Part, disposition_of, is_multipart, read_parts
 from jubako.descriptors.file_like import FileLike
-from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
+from jubako.descriptors.media_types import plain_media_type, refused_media_type
+from jubako.errors import BadInput, InvalidArgument
 
 _OCTETS = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -123,18 +124,14 @@ class File(Descriptor):
         return f"File({', '.join(parts)})"
 
     def _check_media_type(self, content_type: str) -> None:
-        media_type = content_type.partition(";")[0].strip().lower()
-        if self._mime_type is not None and media_type not in ("", _OCTETS, self._mime_type):
-            raise UnsupportedMediaType(
-                f"content type {content_type[:80]!r} is not taken by this API.",
-                expected=self._mime_type,
-                do=f"send the header 'Content-Type: {self._mime_type}' (curl: -H 'Content-Type: {self._mime_type}')",
-            )
+        if self._mime_type is None or plain_media_type(content_type) in ("", _OCTETS, self._mime_type):
+            return
+        raise refused_media_type(content_type, self._mime_type)
 
 
 def _stored(part: Part) -> Path:
     """Write a part to a file in a folder of its own; its name comes from the media type, never from the client."""
-    suffix = mimetypes.guess_extension(part.content_type.partition(";")[0].strip().lower()) or ".bin"
+    suffix = mimetypes.guess_extension(plain_media_type(part.content_type)) or ".bin"
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
     path = folder / f"file{suffix}"
     try:

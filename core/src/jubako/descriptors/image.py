@@ -7,7 +7,7 @@ from typing import Any
 from jubako.contracts.descriptor import Descriptor, EncodedBody
 from jubako.descriptors._multipart import MULTIPART_MEDIA_TYPE, is_multipart, read_parts
 from jubako.descriptors._pillow import check_pillow, read_image, writable_formats, write_image
-from jubako.descriptors.media_types import choose_media_type
+from jubako.descriptors.media_types import choose_media_type, plain_media_type
 from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
 
 # 256 MiB of memory with four channels.
@@ -90,7 +90,7 @@ class Image(Descriptor):
             if not parts:
                 raise BadInput("the form has no part.", expected="a form with a part that holds the image")
             body, content_type = parts[0].body, parts[0].content_type
-        media_type = content_type.partition(";")[0].strip().lower()
+        media_type = plain_media_type(content_type)
         if media_type not in ("", _OCTETS) and not media_type.startswith("image/"):
             raise UnsupportedMediaType(
                 f"content type {content_type[:80]!r} is not taken by this API.",

@@ -46,6 +46,11 @@ def choose_media_type(accept: str, offered: Sequence[str]) -> str:
     return best
 
 
+def plain_media_type(content_type: str) -> str:
+    """Return the media type of a Content-Type header in lower case, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def check_json_media_type(content_type: str) -> None:
     """Accept `application/json`, `application/*+json`, and no content type at all; a charset must be UTF-8.
 
@@ -57,7 +62,7 @@ def check_json_media_type(content_type: str) -> None:
         return
     media_type, charset = _split(content_type)
     if media_type != JSON_MEDIA_TYPE and not (media_type.startswith("application/") and media_type.endswith("+json")):
-        raise _refused(content_type, JSON_MEDIA_TYPE)
+        raise refused_media_type(content_type, JSON_MEDIA_TYPE)
     _check_charset(charset, JSON_MEDIA_TYPE)
 
 
@@ -71,7 +76,7 @@ def check_text_media_type(content_type: str) -> None:
         return
     media_type, charset = _split(content_type)
     if not media_type.startswith("text/"):
-        raise _refused(content_type, TEXT_MEDIA_TYPE)
+        raise refused_media_type(content_type, TEXT_MEDIA_TYPE)
     _check_charset(charset, TEXT_MEDIA_TYPE)
 
 
@@ -93,10 +98,19 @@ def find_media_type(content_type: str, taken: Sequence[str]) -> str:
     if JSON_MEDIA_TYPE in taken and media_type.startswith("application/") and media_type.endswith("+json"):
         media_type = JSON_MEDIA_TYPE
     if media_type not in taken:
-        raise _refused(content_type, taken[0], *taken[1:])
+        raise refused_media_type(content_type, taken[0], *taken[1:])
     if media_type == JSON_MEDIA_TYPE or media_type.startswith("text/"):
         _check_charset(charset, media_type)
     return media_type
+
+
+def refused_media_type(content_type: str, media_type: str, *others: str) -> UnsupportedMediaType:
+    """The error for a Content-Type header that is none of these media types, the main one first."""
+    return UnsupportedMediaType(
+        f"content type {content_type[:80]!r} is not taken by this API.",
+        expected=" or ".join((media_type, *others)),
+        do=f"send the header 'Content-Type: {media_type}' (curl: -H 'Content-Type: {media_type}')",
+    )
 
 
 def _read_accept(accept: str) -> dict[str, float]:
@@ -128,11 +142,3 @@ def _check_charset(charset: str, media_type: str) -> None:
             expected="a body in UTF-8",
             do=f"send 'Content-Type: {media_type}'",
         )
-
-
-def _refused(content_type: str, media_type: str, *others: str) -> UnsupportedMediaType:
-    return UnsupportedMediaType(
-        f"content type {content_type[:80]!r} is not taken by this API.",
-        expected=" or ".join((media_type, *others)),
-        do=f"send the header 'Content-Type: {media_type}' (curl: -H 'Content-Type: {media_type}')",
-    )

@@ -21,7 +21,7 @@ from jubako.descriptors._arrays import (
 )
 from jubako.descriptors._json_text import dump_json, listed, parse_json
 from jubako.descriptors._npy import dump_npy, dump_raw, read_npy, read_raw, why_not_raw
-from jubako.descriptors.media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type
+from jubako.descriptors.media_types import JSON_MEDIA_TYPE, choose_media_type, find_media_type, plain_media_type
 from jubako.errors import BadInput, InvalidArgument, UnsupportedMediaType
 
 NPY_MEDIA_TYPE = "application/x-npy"
@@ -195,7 +195,7 @@ class NumpyNdarray(Descriptor):
         # Nearly every request: not one more look at it.
         if content_type in ("", JSON_MEDIA_TYPE):
             return JSON_MEDIA_TYPE
-        if self._why_not_raw and content_type.partition(";")[0].strip().lower() == RAW_MEDIA_TYPE:
+        if self._why_not_raw and plain_media_type(content_type) == RAW_MEDIA_TYPE:
             expected = " or ".join(self.media_types)
             raise UnsupportedMediaType(
                 f"content type {RAW_MEDIA_TYPE!r} is not taken by this API.",

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from jubako.contracts.descriptor import Descriptor
-from jubako.descriptors.media_types import choose_media_type
+from jubako.descriptors.media_types import choose_media_type, plain_media_type
 from jubako.errors import InternalServerError
 from jubako.runners import call_deadline
 from jubako.server.call import Call
@@ -62,7 +62,7 @@ class ItemStream:
         self._threads = threads
         self._encoders = encoders
         self._held = held
-        self._chunk_type = output.stream_media_type.partition(";")[0].strip().lower()
+        self._chunk_type = plain_media_type(output.stream_media_type)
         self._is_text = _is_text(output.media_types[0]) if output.media_types else False
 
     async def send(self, call: Call, generator: Any, watched: Watched, timeout_s: float, *, is_async: bool) -> None:
@@ -179,5 +179,5 @@ def event_of(body: bytes) -> bytes:
 
 def _is_text(media_type: str) -> bool:
     """True for what can be laid out in events, which are UTF-8."""
-    plain = media_type.partition(";")[0].strip().lower()
+    plain = plain_media_type(media_type)
     return plain.startswith("text/") or plain == "application/json" or plain.endswith("+json")

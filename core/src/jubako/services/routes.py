@@ -12,13 +12,12 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from jubako.contracts.extensions import FORBIDDEN_IN_PATHS
 from jubako.errors import InvalidArgument
 
 # Routes that the server itself answers.
 RESERVED_ROUTES = frozenset({"docs.json", "metrics", "healthz", "livez", "readyz"})
 _STATIC_PREFIX = "static_content"
-# A path as it stands after percent-decoding: no separators of URLs, no templates, no control characters, no spaces.
-_FORBIDDEN = re.compile(r"""[\x00-\x20\x7f-\xa0\\?#%{}<>"^`|\ud800-\udfff]""")
 _PARAMETER = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
 _DOTS = (".", "..")
 
@@ -177,7 +176,7 @@ def _read_segment(part: str) -> Segment:
         return PathParameter(name, takes_all=kind == "path")
     if part in ("", *_DOTS):
         raise _Refused("A route is a path of names with one '/' between them.")
-    if _FORBIDDEN.search(part):
+    if FORBIDDEN_IN_PATHS.search(part):
         raise _Refused("A name in a path has no spaces, '?', '#' or '%'; a parameter stands alone: '{name}'.")
     return part
 
