@@ -122,12 +122,20 @@ def _offer_for(cls: Any, composition: Composition) -> DescriptorType | None:
 def _unknown(annotation: Any, composition: Composition, error: InvalidArgument) -> InvalidArgument:
     if isinstance(annotation, str):
         return unreadable(annotation)
-    types_of_offers = (
-        python_type for offer in composition.offers(DescriptorType) for python_type in offer.python_types
-    )
-    named = ", ".join(dict.fromkeys(name.removeprefix("builtins:").replace(":", ".") for name in types_of_offers))
+    named = ", ".join(_named_types(composition))
     return InvalidArgument(
         f"no descriptor is known for the annotation {annotation!r}: {error.message}",
         why=f"Known are {named}; and as JSON {KNOWN}.",
         do="give input=… and output=… with descriptors of jubako.io",
     )
+
+
+def _named_types(composition: Composition) -> list[str]:
+    """The types of the offers as users write them: a class that has moved between modules once, where it is public."""
+    names: dict[str, str] = {}
+    for offer in composition.offers(DescriptorType):
+        for python_type in offer.python_types:
+            module, _, name = python_type.partition(":")
+            public = "jubako.io" if module.startswith("jubako.descriptors.") else module
+            names.setdefault(f"{offer.name}:{name}", name if module == "builtins" else f"{public}.{name}")
+    return list(dict.fromkeys(names.values()))
