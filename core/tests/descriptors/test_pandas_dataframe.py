@@ -289,6 +289,29 @@ def test_the_accept_header_chooses_the_format_of_the_answer(accept, answered):
     assert PandasDataFrame().encode(FRAME, accept).content_type == answered
 
 
+UNWRITABLE = {
+    "of several types": [[1], "a"],
+    "of a long number": [2**70, 1],
+    "of objects without names": [{}, {}],
+}
+
+
+@pytest.mark.parametrize("column", UNWRITABLE.values(), ids=UNWRITABLE)
+def test_a_frame_that_parquet_cannot_hold_is_answered_in_the_default_format(column):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": pd.Series(column, dtype=object)})
+    answered = PandasDataFrame().encode(frame, "application/vnd.apache.parquet")
+    assert (answered.content_type, json.loads(answered.body)) == (JSON, [{"a": value} for value in column])
+
+
+@pytest.mark.parametrize("column", UNWRITABLE.values(), ids=UNWRITABLE)
+def test_a_frame_that_the_default_format_cannot_hold_is_the_services_fault(column):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": pd.Series(column, dtype=object)})
+    with pytest.raises(InvalidArgument, match="cannot be written as Parquet or Arrow"):
+        PandasDataFrame(default_format="parquet").encode(frame)
+
+
 def test_the_default_format_is_answered_and_read_without_a_content_type():
     descriptor = PandasDataFrame(default_format="csv")
     assert descriptor.encode(FRAME).content_type == "text/csv; charset=utf-8"

@@ -6,7 +6,9 @@ true size is known, for a dictionary of one long text can stand for it a million
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -94,7 +96,8 @@ def write_parquet(frame: pd.DataFrame) -> bytes:
         InvalidArgument: it holds what Parquet has no plain type for.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(_table(frame), sink)
+    with _telling():
+        pq.write_table(_table(frame), sink)
     return _bytes(sink)
 
 
@@ -109,9 +112,11 @@ def write_arrow_file(frame: pd.DataFrame) -> bytes:
 
 
 def _write_messages(frame: pd.DataFrame, open_writer: Any) -> bytes:
-    table, sink = _table(frame), pa.BufferOutputStream()
-    with open_writer(sink, table.schema) as writer:
-        writer.write_table(table)
+    sink = pa.BufferOutputStream()
+    with _telling():
+        table = _table(frame)
+        with open_writer(sink, table.schema) as writer:
+            writer.write_table(table)
     return _bytes(sink)
 
 
@@ -121,16 +126,22 @@ def _bytes(sink: Any) -> bytes:
 
 
 def _table(frame: pd.DataFrame) -> Any:
+    table = pa.Table.from_pandas(frame)
+    _check_schema(table.schema)
+    return table
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """Say of a frame that cannot be written what is wrong with it."""
     try:
-        table = pa.Table.from_pandas(frame)
-        _check_schema(table.schema)
-    except (BadInput, pa.ArrowException, ValueError, TypeError) as error:
+        yield
+    except _REFUSALS as error:
         raise InvalidArgument(
             "the frame cannot be written as Parquet or Arrow.",
             why=str(error)[:500],
             do="convert its columns to numbers, text, dates or lists of them",
         ) from error
-    return table
 
 
 def _refused(name: str, error: BaseException) -> BadInput:

@@ -181,15 +181,19 @@ class PandasDataFrame(Descriptor):
         return frame
 
     def encode(self, value: Any, accept: str = "") -> EncodedBody:
-        """Write a frame; see `Descriptor.encode`."""
+        """Write a frame; see `Descriptor.encode`.
+
+        A frame that the format which the Accept header names cannot hold, such as columns of several types in Parquet,
+        is written in the default format: what a client likes makes no error of a result.
+        """
         frame = self._checked(value)
-        media_type = choose_media_type(accept, self.media_types)
-        if media_type == JSON_MEDIA_TYPE:
-            return EncodedBody(dump_json(write_frame(frame, self._orient)), media_type)
-        if media_type == CSV_MEDIA_TYPE:
-            return EncodedBody(write_csv(frame), f"{CSV_MEDIA_TYPE}; charset=utf-8")
-        write: Callable[[pd.DataFrame], bytes] = load_reference(_BINARY[media_type][1])
-        return EncodedBody(write(frame), media_type)
+        media_type, main = choose_media_type(accept, self.media_types), self.media_types[0]
+        try:
+            return self._write(frame, media_type)
+        except InvalidArgument:
+            if media_type == main:
+                raise
+            return self._write(frame, main)
 
     def encode_item(self, value: Any) -> bytes:
         """Write one frame of a stream as a line of JSON, whatever the default format."""
@@ -237,6 +241,14 @@ class PandasDataFrame(Descriptor):
         if media_type == JSON_MEDIA_TYPE:
             return describe_frame(self._orient, self._declared)
         return {"type": "string"} if media_type == CSV_MEDIA_TYPE else {"type": "string", "format": "binary"}
+
+    def _write(self, frame: pd.DataFrame, media_type: str) -> EncodedBody:
+        if media_type == JSON_MEDIA_TYPE:
+            return EncodedBody(dump_json(write_frame(frame, self._orient)), media_type)
+        if media_type == CSV_MEDIA_TYPE:
+            return EncodedBody(write_csv(frame), f"{CSV_MEDIA_TYPE}; charset=utf-8")
+        write: Callable[[pd.DataFrame], bytes] = load_reference(_BINARY[media_type][1])
+        return EncodedBody(write(frame), media_type)
 
     def _checked(self, value: Any) -> pd.DataFrame:
         if not isinstance(value, pd.DataFrame):
