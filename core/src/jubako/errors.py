@@ -200,3 +200,24 @@ class PluginConflict(PluginError):
 
 class OfferNotFound(PluginError):
     """No installed plugin offers a name."""
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that answers an error: the `error_code` of a `JubakoError`, or 500.
+
+    Whatever a user's class gives for it (text, another number, a property that raises) is 500 too.
+    """
+    try:
+        code: object = error.error_code if isinstance(error, JubakoError) else 500
+    except Exception:  # noqa: BLE001  # the user's class; whoever asks records the error itself
+        code = 500
+    # `http.HTTPStatus` is natural, and an int.
+    return int(code) if isinstance(code, int) and 400 <= code <= 599 else 500
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an error; nothing if its class, which may be a user's, cannot make one."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # the user's class; whoever asks records the error itself
+        return ""

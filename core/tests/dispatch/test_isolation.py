@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jubako.contracts.backend import RunnerCall
 from jubako.dispatch.isolation import IsolatedBatch
 from jubako.dispatch.messages import SentCall
-from jubako.errors import BadInput, BatchTooLarge, DeadlineExceeded, RunnerFailed
+from jubako.errors import BadInput, BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners.arguments import join_arguments, prepare_arguments
@@ -153,3 +153,25 @@ def test_pieces_whose_answers_cannot_be_joined_fail_their_call_alone():
     outcome = isolated(widening).run([sent(0, np.ones((6, 1)), is_single=False)], 2, never)
     with pytest.raises(RunnerFailed, match="runner 'doubler' failed"):
         raise outcome.answers[0].error
+
+
+class TextCode(JubakoError):
+    error_code = "418"
+
+
+class WithoutText(JubakoError):
+    error_code = None
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "error", [TextCode("odd"), WithoutText(), KeyboardInterrupt()], ids=lambda each: type(each).__name__
+)
+@pytest.mark.parametrize("is_idempotent", [True, False])
+def test_whatever_a_runner_raises_every_call_of_its_batch_is_answered(error, is_idempotent):
+    batch = isolated(Doubler(error=error), is_idempotent=is_idempotent)
+    outcome = batch.run([sent(0, np.array([-1.0])), sent(1, np.array([-2.0]))], 100, never)
+    assert sorted(outcome.answers) == [0, 1]
+    assert all(isinstance(answer.error, JubakoError) for answer in outcome.answers.values())

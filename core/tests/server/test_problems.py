@@ -67,6 +67,9 @@ def test_what_a_users_error_keeps_under_our_names_is_told_as_text():
 class HasNoText(JubakoError):
     error_code = 418
 
+    def __init__(self) -> None:
+        self.message = ""
+
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
@@ -82,11 +85,19 @@ class HasNoSlug(JubakoError):
     problem_slug = "teapot"
 
 
-@pytest.mark.parametrize("kind", [HasNoText, HasNoCode, HasNoSlug])
-def test_an_error_that_cannot_say_what_it_is_is_logged_and_answered_500(kind, caplog):
+@pytest.mark.parametrize(
+    ("kind", "status", "slug", "detail"),
+    [
+        (HasNoText, 418, "has-no-text", "I'm a Teapot."),
+        (HasNoCode, 500, "internal-server-error", "The service failed"),
+        (HasNoSlug, 500, "internal-server-error", "The service failed"),
+    ],
+)
+def test_an_error_that_cannot_say_what_it_is_is_answered_all_the_same(kind, status, slug, detail, caplog):
     document = json.loads(problem_of(kind()).encode("x"))
-    assert (document["status"], document["type"]) == (500, "urn:jubako:problem:internal-server-error")
-    assert f"class {kind.__name__} cannot say what it is" in caplog.text
+    assert (document["status"], document["type"]) == (status, f"urn:jubako:problem:{slug}")
+    assert document["detail"].startswith(detail)
+    assert ("class HasNoSlug cannot say what it is" in caplog.text) is (kind is HasNoSlug)
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.01, b"1"), (2.2, b"3"), (float("inf"), b"1"), (float("nan"), b"1")])

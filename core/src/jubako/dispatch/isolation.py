@@ -10,7 +10,7 @@ import attrs
 
 from jubako._origins import current_origins
 from jubako.dispatch.messages import Answer, SentCall
-from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed
+from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed, status_of, text_of
 from jubako.runners.arguments import CallArguments, cut_arguments
 from jubako.runners.execution import Share
 
@@ -125,14 +125,16 @@ class IsolatedBatch:
         A batch that is split is told of once, and every call that fails in the end with its traceback. What a client
         did wrong is told to the client alone.
         """
-        if isinstance(error, JubakoError) and error.error_code < 500:
+        if status_of(error) < 500:
             return
         rows = _rows_of(items)
         batch = "1 row" if rows == 1 else f"{rows} rows"
         if len(items) == 1 or not self.is_idempotent:
             _log.error("runner %r failed with a batch of %s", self.runner_name, batch, exc_info=error)
         elif outcome.is_clean:
-            _log.warning("runner %r failed with a batch of %s, which is split: %s", self.runner_name, batch, error)
+            _log.warning(
+                "runner %r failed with a batch of %s, which is split: %s", self.runner_name, batch, text_of(error)
+            )
 
     def _without_late(self, items: list[_Item], outcome: BatchOutcome) -> list[_Item]:
         now_s = time.monotonic()
@@ -150,7 +152,7 @@ class IsolatedBatch:
         # One exception object must not be raised in several callers: each raise adds to its traceback.
         if isinstance(error, JubakoError) and sharers == 1:
             return error
-        failure = RunnerFailed(f"runner {self.runner_name!r} failed.", why=str(error))
+        failure = RunnerFailed(f"runner {self.runner_name!r} failed.", why=text_of(error))
         failure.__cause__ = error
         return failure
 
@@ -167,7 +169,7 @@ class IsolatedBatch:
         else:
             failure = RunnerFailed(
                 f"runner {self.runner_name!r} cannot compute {rows} rows, and the batch cannot be made smaller.",
-                why=str(error),
+                why=text_of(error),
                 do="give the runner a larger device, or smaller inputs",
             )
             failure.__cause__ = error

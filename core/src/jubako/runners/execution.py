@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from jubako.contracts.payload import Payload
-from jubako.errors import InvalidArgument, JubakoError, RunnerFailed, WrongRowCount
+from jubako.errors import InvalidArgument, JubakoError, RunnerFailed, WrongRowCount, text_of
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, join_arguments
 from jubako.runners.definition import LoadableRunner
@@ -34,7 +34,7 @@ def set_up(runner: LoadableRunner, placement: Placement) -> None:
     # sys.exit() must not end a server as if that had been asked for.
     except (Exception, SystemExit) as error:
         raise RunnerFailed(
-            f"runner {runner.name!r} could not be set up.", why=f"{type(error).__name__}: {error}"
+            f"runner {runner.name!r} could not be set up.", why=f"{type(error).__name__}: {text_of(error)}"
         ) from error
 
 
@@ -49,7 +49,7 @@ def shut_down(runner: LoadableRunner) -> None:
     # Foreign code, as above.
     except (Exception, SystemExit) as error:
         raise RunnerFailed(
-            f"runner {runner.name!r} could not be shut down.", why=f"{type(error).__name__}: {error}"
+            f"runner {runner.name!r} could not be shut down.", why=f"{type(error).__name__}: {text_of(error)}"
         ) from error
 
 
@@ -110,7 +110,7 @@ def run_calls(
     # Foreign code. SystemExit too: a model that calls sys.exit() must not end the thread that serves the others.
     except (Exception, SystemExit) as error:
         raise RunnerFailed(
-            f"runner {runner.name!r} failed in {spec.name!r}.", why=f"{type(error).__name__}: {error}"
+            f"runner {runner.name!r} failed in {spec.name!r}.", why=f"{type(error).__name__}: {text_of(error)}"
         ) from error
     compute_s = time.perf_counter() - started_s
     if isinstance(result, CoroutineType):

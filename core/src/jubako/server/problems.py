@@ -16,7 +16,7 @@ import attrs
 import orjson
 
 from jubako.contracts.http_server import ASGISend
-from jubako.errors import BadInput, JubakoError, TooManyRequests
+from jubako.errors import BadInput, JubakoError, TooManyRequests, status_of, text_of
 
 CONTENT_TYPE = b"application/problem+json"
 TYPE_PREFIX = "urn:jubako:problem:"
@@ -85,40 +85,27 @@ def problem_of(error: BaseException) -> Problem:
     A `JubakoError` decides by its `error_code`; anything else, and a code outside 400 to 599, is a 500. So is an error
     of a class that cannot say what it is: whatever is raised, there is an answer.
     """
-    if not isinstance(error, JubakoError):
-        return _INTERNAL
-    try:
-        return _problem_of(error)
-    except Exception:
-        # The class is the user's: its `__str__`, its properties, its `problem_slug`.
-        _logger.exception("an error of class %s cannot say what it is", type(error).__name__)
-        return _INTERNAL
-
-
-def _problem_of(error: JubakoError) -> Problem:
-    code = error.error_code
-    # A subclass may give anything; `http.HTTPStatus` is natural, and an int.
-    if not isinstance(code, int) or not 400 <= code <= 599:
-        return _INTERNAL
-    status = int(code)
+    status = status_of(error)
     headers: Headers = ()
     if status in (429, 503):
         headers = ((b"retry-after", b"%d" % _whole_seconds(getattr(error, "retry_after_s", 1.0))),)
-    if status >= 500:
+    if status >= 500 or not isinstance(error, JubakoError):
         slug = _FIXED_SLUGS.get(status, "internal-server-error")
         return Problem(status, slug, _FIXED_DETAILS.get(status, _INTERNAL_DETAIL), headers=headers)
-    is_bad_input = isinstance(error, BadInput)
-    return Problem(
-        status,
-        str(error.problem_slug()),
-        _told(error) or f"{_phrase(status)}.",
-        field=_text_of(error, "field") if is_bad_input else "",
-        expected=_text_of(error, "expected") if is_bad_input else "",
-        headers=headers,
-    )
-
-
-_INTERNAL = Problem(500, "internal-server-error", _INTERNAL_DETAIL)
+    try:
+        is_bad_input = isinstance(error, BadInput)
+        return Problem(
+            status,
+            str(error.problem_slug()),
+            _told(error) or f"{_phrase(status)}.",
+            field=_text_of(error, "field") if is_bad_input else "",
+            expected=_text_of(error, "expected") if is_bad_input else "",
+            headers=headers,
+        )
+    except Exception:
+        # The class is the user's: its properties, its `problem_slug`.
+        _logger.exception("an error of class %s cannot say what it is", type(error).__name__)
+        return Problem(500, "internal-server-error", _INTERNAL_DETAIL)
 
 
 async def send_problem(send: ASGISend, problem: Problem, request_id: str) -> None:
@@ -131,8 +118,8 @@ async def send_problem(send: ASGISend, problem: Problem, request_id: str) -> Non
 
 def _told(error: JubakoError) -> str:
     if isinstance(error, BadInput | TooManyRequests):
-        return str(error)
-    return _text_of(error, "message") or str(error)
+        return text_of(error)
+    return _text_of(error, "message") or text_of(error)
 
 
 def _text_of(error: JubakoError, name: str) -> str:

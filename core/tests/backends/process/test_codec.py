@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 
 import attrs
@@ -276,6 +277,25 @@ def test_a_users_error_arrives_as_the_nearest_of_jubako_with_its_own_status():
     assert (str(arrived), arrived.error_code, BadInput.error_code) == ("a green teapot of 3", 418, 400)
     arrived = decode_error(encode_error(Terse()))
     assert (type(arrived), str(arrived), arrived.error_code) == (JubakoError, "in my own words", 422)
+
+
+def test_a_users_error_arrives_whatever_it_keeps_under_our_names():
+    class Odd(BadInput):
+        error_code = "418"
+
+        def __init__(self):
+            self.message = {"reason": 1}
+            self.field = 3
+
+        @property
+        def expected(self):
+            raise RuntimeError("no expectation")
+
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    arrived = decode_error(json.loads(json.dumps(encode_error(Odd()))))
+    assert (type(arrived), arrived.error_code, arrived.field, arrived.expected) == (BadInput, 500, "3", "")
 
 
 def test_what_a_runner_raised_is_named_as_the_cause():

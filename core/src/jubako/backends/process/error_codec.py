@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import jubako.errors
-from jubako.errors import InternalServerError, JubakoError
+from jubako.errors import BadInput, InternalServerError, JubakoError, status_of, text_of
 
-_FIELDS = ("field", "expected", "retry_after_s")
+_TEXT_FIELDS = ("field", "expected")
+_SECONDS = "retry_after_s"
 
 
 class RemoteCause(Exception):
@@ -17,18 +18,18 @@ class RemoteCause(Exception):
 def encode_error(error: BaseException) -> list[Any]:
     """Lay an error out as JSON: class, message, why, do, fields, status, and what caused it.
 
-    A user's subclass travels as the nearest class of Jubako, with its own `error_code`.
+    A user's subclass travels as the nearest class of Jubako, with its own `error_code`. What it keeps under our names
+    may be anything; it travels as text.
     """
     if not isinstance(error, JubakoError):
         return [InternalServerError.__name__, _words(error), "", "", {}, InternalServerError.error_code, _cause(error)]
     cls = next(base for base in type(error).__mro__ if getattr(jubako.errors, base.__name__, None) is base)
-    fields = {name: getattr(error, name) for name in _FIELDS if hasattr(error, name)}
-    texts = [str(getattr(error, name, "")) for name in ("message", "why", "do")]
+    texts = [_text(error, name) for name in ("message", "why", "do")]
     # A subclass that has its own way to make its text would be shown without it.
     whole = "\n".join(part for part in (*texts[:2], f"Do: {texts[2]}" if texts[2] else "") if part)
-    if str(error) != whole:
-        texts = [str(error), "", ""]
-    return [cls.__name__, *texts, fields, error.error_code, _cause(error)]
+    if text_of(error) != whole:
+        texts = [text_of(error), "", ""]
+    return [cls.__name__, *texts, _fields(error), status_of(error), _cause(error)]
 
 
 def decode_error(record: list[Any]) -> JubakoError:
@@ -40,7 +41,7 @@ def decode_error(record: list[Any]) -> JubakoError:
     error: JubakoError = cls.__new__(cls)
     # Its own constructor may want more than every error has.
     JubakoError.__init__(error, message, why=why, do=do)
-    for field in _FIELDS:
+    for field in (*_TEXT_FIELDS, _SECONDS):
         if field in fields:
             setattr(error, field, fields[field])
     if error_code != cls.error_code:
@@ -50,12 +51,33 @@ def decode_error(record: list[Any]) -> JubakoError:
     return error
 
 
+def _fields(error: JubakoError) -> dict[str, str | float]:
+    fields: dict[str, str | float] = {}
+    if isinstance(error, BadInput):
+        fields = {name: _text(error, name) for name in _TEXT_FIELDS}
+    seconds = _value(error, _SECONDS)
+    return {**fields, _SECONDS: float(seconds)} if isinstance(seconds, int | float) else fields
+
+
+def _text(error: JubakoError, name: str) -> str:
+    value = _value(error, name)
+    try:
+        return "" if value is None else str(value)
+    except Exception:  # noqa: BLE001  # the user's class; the error itself is recorded beside the runner
+        return ""
+
+
+def _value(error: JubakoError, name: str) -> object:
+    try:
+        value: object = getattr(error, name, None)
+    except Exception:  # noqa: BLE001  # a property of the user's class
+        return None
+    return value
+
+
 def _cause(error: BaseException) -> str | None:
     return None if error.__cause__ is None else _words(error.__cause__)
 
 
 def _words(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001  # a user's class of exception, whose text cannot be made
-        return type(error).__name__
+    return f"{type(error).__name__}: {text_of(error)}"
