@@ -79,16 +79,7 @@ def prepare_arguments(call: RunnerCall, spec: MethodSpec, table: PayloadTable) -
     counts: list[int] = []
     size_bytes = 0
     for given in values:
-        payload: Payload | None = table.for_value(given)
-        value = given
-        if call.is_single:
-            value = payload.from_single(given, axis)  # type: ignore[union-attr]
-            payload = table.for_value(value)
-        elif not payload.is_batch(given):  # type: ignore[union-attr]
-            payload = None
-        elif isinstance(given, list | tuple) and type(given) is not list:
-            value = list(given)
-            payload = table.for_value(value)
+        value, payload = _as_batch(given, axis, table, is_single=call.is_single)
         batches.append(value)
         payloads.append(payload)
         if payload is None:
@@ -156,6 +147,20 @@ def _listed(call: RunnerCall) -> RunnerCall:
         args=tuple(list(value) if type(value) is GeneratorType else value for value in call.args),
         kwargs={name: list(value) if type(value) is GeneratorType else value for name, value in call.kwargs.items()},
     )
+
+
+def _as_batch(given: Any, axis: int, table: PayloadTable, *, is_single: bool) -> tuple[Any, Payload | None]:
+    """An argument as rows, with its payload type; None for a constant, which stays as it is."""
+    payload = table.for_value(given)
+    if is_single:
+        row = payload.from_single(given, axis)
+        return row, table.for_value(row)
+    if not payload.is_batch(given):
+        return given, None
+    if isinstance(given, list | tuple) and type(given) is not list:
+        rows = list(given)
+        return rows, table.for_value(rows)
+    return given, payload
 
 
 def _refuse_batch(call: RunnerCall) -> None:
