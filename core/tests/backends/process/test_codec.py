@@ -275,6 +275,7 @@ def test_a_users_error_arrives_as_the_nearest_of_jubako_with_its_own_status():
     arrived = decode_error(encode_error(Teapot(3, "green")))
     assert type(arrived) is BadInput
     assert (str(arrived), arrived.error_code, BadInput.error_code) == ("a green teapot of 3", 418, 400)
+    assert (arrived.problem_slug(), BadInput.problem_slug()) == ("teapot", "bad-input")
     arrived = decode_error(encode_error(Terse()))
     assert (type(arrived), str(arrived), arrived.error_code) == (JubakoError, "in my own words", 422)
 
@@ -298,6 +299,11 @@ def test_a_users_error_arrives_whatever_it_keeps_under_our_names():
     assert (type(arrived), arrived.error_code, arrived.field, arrived.expected) == (BadInput, 500, "3", "")
 
 
+def test_an_error_that_quotes_lone_surrogates_arrives():
+    arrived = decode_error(encode_error(BadInput("\ud800 is no name", field="\udfff")))
+    assert (arrived.message, arrived.field) == ("? is no name", "?")
+
+
 def test_what_a_runner_raised_is_named_as_the_cause():
     error = RunnerFailed("it failed")
     error.__cause__ = ZeroDivisionError("by zero")
@@ -310,4 +316,4 @@ def test_any_other_error_is_an_internal_one():
     arrived = decode_error(encode_error(KeyError("lost")))
     assert type(arrived) is InternalServerError
     assert "KeyError: 'lost'" in str(arrived)
-    assert type(decode_error(["Exit", "now", "", "", {}, 500, None])) is InternalServerError
+    assert type(decode_error(["Exit", "now", "", "", {}, 500, None, "internal-server-error"])) is InternalServerError
