@@ -90,7 +90,7 @@ def test_an_annotation_that_nothing_stands_for_is_refused_with_those_that_are_kn
     for words in (
         "complex",
         "numpy.ndarray",
-        "str, bytes, pathlib.PurePath, jubako.io.FileLike",
+        "str, bytes, pathlib.PurePath, FileLike",
         "dataclasses",
         "input=",
     ):

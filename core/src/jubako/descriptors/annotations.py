@@ -131,11 +131,11 @@ def _unknown(annotation: Any, composition: Composition, error: InvalidArgument) 
 
 
 def _named_types(composition: Composition) -> list[str]:
-    """The types of the offers as users write them: a class that has moved between modules once, where it is public."""
+    """The types of the offers: one that versions of its package define in several modules once, our own by name."""
     names: dict[str, str] = {}
     for offer in composition.offers(DescriptorType):
         for python_type in offer.python_types:
             module, _, name = python_type.partition(":")
-            public = "jubako.io" if module.startswith("jubako.descriptors.") else module
-            names.setdefault(f"{offer.name}:{name}", name if module == "builtins" else f"{public}.{name}")
+            is_plain = module == "builtins" or module.startswith("jubako.")
+            names.setdefault(f"{offer.name}:{name}", name if is_plain else f"{module}.{name}")
     return list(dict.fromkeys(names.values()))
