@@ -483,3 +483,11 @@ def test_no_records_are_no_rows_of_the_declared_columns(orient, body):
     assert frame.shape == (0, 2)
     assert [str(dtype) for dtype in frame.dtypes] == ["float64", "int64"]
     assert descriptor.encode(frame).body == body
+
+
+def test_rows_without_names_are_named_by_their_places():
+    descriptor = PandasDataFrame(orient="values", apply_column_names=True, columns=["1", "0"])
+    frame = descriptor.decode(b"[[1, 2]]", "")
+    assert frame.to_dict("records") == [{"1": 1, "0": 2}]
+    with pytest.raises(BadInput, match=r"the rows have 1 values\.\nExpected a value for each of 2\."):
+        descriptor.decode(b"[[1]]", "")

@@ -61,17 +61,19 @@ class FrameDeclaration:
             return frame, Mistake(name, f"column {name!r} stands twice.", "every column once")
         mistake = None
         if self.columns is not None:
-            frame, mistake = self._name(frame, self.columns)
+            frame, mistake = self._name(frame, self.columns, orient)
         if mistake is None and self.shape is not None and self.enforce_shape:
             mistake = _misfit_shape(frame.shape, self.shape)
         if mistake is None and self.dtype is not None:
             frame, mistake = self._cast(frame, is_text=is_text, orient=orient)
         return frame, mistake
 
-    def _name(self, frame: pd.DataFrame, columns: tuple[Any, ...]) -> tuple[pd.DataFrame, Mistake | None]:
+    def _name(self, frame: pd.DataFrame, columns: tuple[Any, ...], orient: str) -> tuple[pd.DataFrame, Mistake | None]:
         if not frame.shape[1] and not len(frame):
             # JSON writes [] for every frame without rows.
             return pd.DataFrame(columns=list(columns)), None
+        if orient == "values":
+            return self._name_by_place(frame, columns)
         came, declared = [str(name) for name in frame.columns], [str(name) for name in columns]
         positions = {name: position for position, name in enumerate(came)}
         if positions.keys() == set(declared):
@@ -94,6 +96,14 @@ class FrameDeclaration:
         expected = f"the {len(declared)} columns {named}, in any order"
         field = missing[0] if missing else unknown[0]
         return frame, Mistake(field[:80], f"the frame {' and '.join(problems)[:500]}.", expected)
+
+    def _name_by_place(self, frame: pd.DataFrame, columns: tuple[Any, ...]) -> tuple[pd.DataFrame, Mistake | None]:
+        """Name columns that came without names, however much their numbers look like names."""
+        if not self.apply_column_names:
+            return frame, None
+        if frame.shape[1] != len(columns):
+            return frame, Mistake("$", f"the rows have {frame.shape[1]} values.", f"a value for each of {len(columns)}")
+        return _renamed(frame, columns), None
 
     def _cast(self, frame: pd.DataFrame, *, is_text: bool, orient: str) -> tuple[pd.DataFrame, Mistake | None]:
         if isinstance(self.dtype, Mapping) and self.enforce_dtype:
