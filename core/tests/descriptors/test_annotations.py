@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from jubako.descriptors.annotations import descriptor_of, read_annotations
-from jubako.errors import InvalidArgument
+from jubako.errors import BadInput, InvalidArgument
 from jubako.io import JSON, NumpyNdarray
 from jubako.plugins import compose
 
@@ -126,3 +126,18 @@ def test_recognizing_annotations_imports_no_package_of_theirs():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="has no such statement")
+def test_names_of_types_stand_for_what_they_name(composition):
+    names: dict[str, Any] = {"np": np}
+    statements = (
+        "type Rows[T] = list[T]; type Table = Rows[Rows[int]]; type Array = np.ndarray; type Tree[T] = list[Tree[T]]"
+    )
+    exec(statements, names)
+    assert JSON(model=names["Table"]).decode(b"[[1], []]", "") == [[1], []]
+    with pytest.raises(BadInput, match="an integer"):
+        descriptor_of(names["Table"], composition).decode(b'[["a"]]', "")
+    assert repr(descriptor_of(names["Array"], composition)) == "NumpyNdarray()"
+    with pytest.raises(InvalidArgument, match="stands for itself"):
+        JSON(model=names["Tree"][int])

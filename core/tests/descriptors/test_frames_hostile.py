@@ -158,6 +158,8 @@ def _unusual(kind):
     return pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])], ["a"])
 
 
+# Of old releases of pyarrow, which do not unpickle it either.
+@pytest.mark.filterwarnings("ignore:.*PyExtensionType")
 @pytest.mark.parametrize("registered", [True, False])
 def test_types_of_extensions_are_refused(registered):
     if registered:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import jsonschema_rs
 import pytest
 
 pd = pytest.importorskip("pandas")
@@ -435,14 +436,13 @@ def test_the_fragment_of_parquet_stands_under_plain_bytes():
 
 @pytest.mark.parametrize("orient", ["records", "split", "index", "columns", "values", "table"])
 def test_the_documentation_describes_every_media_type_truly(orient):
-    jsonschema = pytest.importorskip("jsonschema_rs")
     descriptor = PandasDataFrame(
         orient, dtype={"a": "int64", "b": "float64", "c": "str"}, shape=(2, 3), enforce_shape=True
     )
     content = descriptor.openapi_request_content()
     assert tuple(content) == descriptor.media_types
     schema = content[JSON]["schema"]
-    jsonschema.validator_for(schema).validate(json.loads(descriptor.encode(FRAME).body))
+    jsonschema_rs.validator_for(schema).validate(json.loads(descriptor.encode(FRAME).body))
     assert content[CSV] == {"schema": {"type": "string"}}
 
 

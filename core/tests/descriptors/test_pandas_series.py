@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema_rs
 import pytest
 
 pd = pytest.importorskip("pandas")
@@ -138,7 +139,6 @@ def test_the_fragments_of_openapi_are_those_of_the_reference():
 
 @pytest.mark.parametrize("orient", ["records", "split", "index", "values", "table"])
 def test_the_documentation_describes_what_is_taken(orient):
-    jsonschema = pytest.importorskip("jsonschema_rs")
     descriptor = PandasSeries(orient, dtype="int64", enforce_dtype=True, shape=(2,), enforce_shape=True)
     schema = descriptor.openapi_responses_content()[JSON]["schema"]
-    jsonschema.validator_for(schema).validate(json.loads(descriptor.encode(pd.Series([1, 2])).body))
+    jsonschema_rs.validator_for(schema).validate(json.loads(descriptor.encode(pd.Series([1, 2])).body))

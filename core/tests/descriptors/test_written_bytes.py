@@ -15,7 +15,7 @@ from jubako.io import JSON, NumpyNdarray, Text
         (JSON(), {"é": [1, 2.0, True, None], "b": {}}, '{"é":[1,2.0,true,null],"b":{}}', "application/json"),
         (JSON(), "ü", '"ü"', "application/json"),
         (NumpyNdarray(), np.array([[2, 4], [6, 8]]), "[[2,4],[6,8]]", "application/json"),
-        (NumpyNdarray(), np.array([0.1, 1e300, -0.0]), "[0.1,1e+300,-0.0]", "application/json"),
+        (NumpyNdarray(), np.array([0.1, 123456.75, -0.0]), "[0.1,123456.75,-0.0]", "application/json"),
         (NumpyNdarray(), np.array([0.1], "float32"), "[0.1]", "application/json"),
         (NumpyNdarray(), np.float64(3), "3.0", "application/json"),
         (NumpyNdarray(), np.array(["ä"]), '["ä"]', "application/json"),

@@ -57,7 +57,8 @@ def test_the_other_methods_of_a_model_are_called_by_name(workspace, iris):
     runner = runner_of(model)
     np.testing.assert_array_equal(runner.run_batch(rows), model.predict(rows))
     np.testing.assert_array_equal(runner.predict_proba.run_batch(rows), model.predict_proba(rows))
-    np.testing.assert_array_equal(runner.method("decision_function").run(rows[70]), model.decision_function(rows)[70])
+    score = model.decision_function(rows[70:71])[0]
+    np.testing.assert_array_equal(runner.method("decision_function").run(rows[70]), score)
     with pytest.raises(InvalidArgument, match=r"no method 'fit'.\nIt has 'run', 'predict', 'predict_proba'"):
         runner.method("fit")
     assert not hasattr(runner, "fit")

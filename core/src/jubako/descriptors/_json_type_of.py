@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NewType, NotRequired, Required, Unio
 
 import attrs
 
+from jubako.descriptors._aliases import is_alias
 from jubako.descriptors._json_containers import Dictionary, Field, FixedTuple, Listing, OneOf, Record
 from jubako.descriptors._json_scalars import (
     TEXTUAL_TYPES,
@@ -82,6 +83,7 @@ class _Compiler:
 
     def __init__(self) -> None:
         self._records: dict[int, JsonType] = {}
+        self._open_aliases: set[Any] = set()
 
     def compile(self, annotation: Any) -> JsonType:
         with contextlib.suppress(TypeError):  # some annotations have no hash
@@ -92,13 +94,14 @@ class _Compiler:
         if isinstance(annotation, NewType):
             return self.compile(annotation.__supertype__)
         origin = get_origin(annotation)
+        if is_alias(annotation):
+            return self._alias(annotation, annotation.__value__)
+        if is_alias(origin):
+            return self._alias(annotation, origin.__value__[get_args(annotation)])
         if origin is not None:
             return self._generic(annotation, origin, get_args(annotation))
         if isinstance(annotation, type):
             return self._class(annotation)
-        if hasattr(annotation, "__value__"):
-            # `type X = …`, since Python 3.12; such names may stand for themselves.
-            return self._named_alias(annotation)
         raise _unknown(annotation)
 
     def _generic(self, annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> JsonType:
@@ -121,14 +124,14 @@ class _Compiler:
             return Dictionary(self.compile(arguments[1]))
         raise _unknown(annotation)
 
-    def _named_alias(self, alias: Any) -> JsonType:
-        if id(alias) in self._records:
+    def _alias(self, alias: Any, meaning: Any) -> JsonType:
+        if alias in self._open_aliases:
             raise _unknown(alias, "It stands for itself; a dataclass may, an alias not.")
-        self._records[id(alias)] = Anything()
+        self._open_aliases.add(alias)
         try:
-            return self.compile(alias.__value__)
+            return self.compile(meaning)
         finally:
-            del self._records[id(alias)]
+            self._open_aliases.remove(alias)
 
     def _class(self, cls: type) -> JsonType:
         known = self._records.get(id(cls))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from jubako.contracts.descriptor import Descriptor
 from jubako.contracts.offers import DescriptorType
+from jubako.descriptors._aliases import resolve_alias
 from jubako.descriptors._json_type_of import KNOWN
 from jubako.descriptors.json import JSON
 from jubako.errors import InvalidArgument
@@ -42,10 +43,11 @@ def descriptor_of(annotation: Any, composition: Composition) -> Descriptor:
         InvalidArgument: nothing stands for it; names what is known.
         PluginError: what stands for it comes from a plugin that cannot be used.
     """
+    annotation = resolve_alias(annotation)
     declared = _declared(annotation)
     if declared is not None:
         return declared
-    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    plain = resolve_alias(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation)
     origin = get_origin(plain)
     if origin in _STREAMS:
         return descriptor_of(get_args(plain)[0], composition)

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from jubako.contracts.descriptor import Descriptor, EncodedBody
+from jubako.descriptors._aliases import resolve_alias
 from jubako.descriptors._arrays import (
     cast_exactly,
     cast_softly,
@@ -92,7 +93,7 @@ class NumpyNdarray(Descriptor):
     def from_annotation(cls, annotation: Any) -> NumpyNdarray:
         """Describe `numpy.ndarray`, or `numpy.typing.NDArray[numpy.float32]`, which declares the dtype."""
         # NDArray[T] is ndarray[shape, dtype[T]].
-        scalar = next((part for dtype in get_args(annotation)[1:2] for part in get_args(dtype)), None)
+        scalar = next((part for dtype in get_args(resolve_alias(annotation))[1:2] for part in get_args(dtype)), None)
         # Of abstract classes, such as numpy.floating, numpy makes a dtype of its choice, which nobody declared.
         is_concrete = isinstance(scalar, type) and issubclass(scalar, np.generic) and scalar in np.sctypeDict.values()
         return cls(dtype=scalar) if is_concrete else cls()
