@@ -491,3 +491,16 @@ def test_rows_without_names_are_named_by_their_places():
     assert frame.to_dict("records") == [{"1": 1, "0": 2}]
     with pytest.raises(BadInput, match=r"the rows have 1 values\.\nExpected a value for each of 2\."):
         descriptor.decode(b"[[1]]", "")
+
+
+def test_a_value_that_is_blank_is_a_row_of_csv():
+    frame = pd.DataFrame({"a": [" ", "x", None, ""]})
+    encoded = PandasDataFrame(default_format="csv").encode(frame)
+    assert encoded.body == b'"a"\r\n" "\r\n"x"\r\n""\r\n""\r\n'
+    assert len(PandasDataFrame().decode(encoded.body, CSV)) == 4
+
+
+def test_integers_of_a_table_may_be_unsigned():
+    frame = pd.DataFrame({"a": pd.Series([2**64 - 1], dtype="uint64"), "b": pd.Series([None], dtype="UInt64")})
+    descriptor = PandasDataFrame(orient="table")
+    assert descriptor.decode(descriptor.encode(frame).body, JSON)["a"].tolist() == [2**64 - 1]

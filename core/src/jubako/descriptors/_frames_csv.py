@@ -77,7 +77,10 @@ def read_csv(body: bytes, dtype_of: Callable[[str], Any], limits: FrameLimits) -
 def write_csv(frame: pd.DataFrame) -> bytes:
     """Write a frame with a header; its index only if that has a name, as columns before the others."""
     has_name = any(name is not None for name in frame.index.names)
-    return frame.to_csv(index=has_name, lineterminator="\r\n").encode()
+    # A line that is blank, as that of one text alone can be, is no row to readers.
+    is_one_text = frame.shape[1] == 1 and not has_name and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[0])
+    quoting = csv.QUOTE_NONNUMERIC if is_one_text else csv.QUOTE_MINIMAL
+    return frame.to_csv(index=has_name, lineterminator="\r\n", quoting=quoting).encode()
 
 
 def _is_text(dtype: Any) -> bool:

@@ -21,14 +21,16 @@ _EXPECTED = (
 )
 _DTYPES = {
     "integer": "int64",
+    # Of integers beyond the reach of these.
+    "unsigned": "uint64",
     "number": "float64",
     "boolean": "bool",
     "datetime": "datetime64[ns]",
     "duration": "timedelta64[ns]",
 }
 # Where a value is missing, and the dtype above has none for that.
-_NULLABLE_DTYPES = {"integer": "Int64", "boolean": "boolean"}
-_TYPES = (*_DTYPES, "string", "any")
+_NULLABLE_DTYPES = {"integer": "Int64", "unsigned": "UInt64", "boolean": "boolean"}
+_TYPES = (*(kind for kind in _DTYPES if kind != "unsigned"), "string", "any")
 
 
 def read_table(
@@ -116,8 +118,11 @@ def _cast(column: pd.Series[Any], field: Mapping[str, Any]) -> pd.Series[Any] | 
         return cast_column(column, pd.api.types.pandas_dtype("str"), is_text=False)
     if kind == "datetime" and field.get("tz") is not None:
         return _cast_zoned(column, field["tz"])
-    dtype_name = _NULLABLE_DTYPES.get(kind, _DTYPES[kind]) if bool(column.isna().any()) else _DTYPES[kind]
-    return cast_column(column, pd.api.types.pandas_dtype(dtype_name), is_text=False)
+    dtypes = _NULLABLE_DTYPES if bool(column.isna().any()) and kind in _NULLABLE_DTYPES else _DTYPES
+    cast = cast_column(column, pd.api.types.pandas_dtype(dtypes[kind]), is_text=False)
+    if cast is None and kind == "integer":
+        return cast_column(column, pd.api.types.pandas_dtype(dtypes["unsigned"]), is_text=False)
+    return cast
 
 
 def _cast_zoned(column: pd.Series[Any], zone: Any) -> pd.Series[Any] | None:
