@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -79,7 +79,7 @@ def write_csv(frame: pd.DataFrame) -> bytes:
     has_name = any(name is not None for name in frame.index.names)
     # A line that is blank, as that of one text alone can be, is no row to readers.
     is_one_text = frame.shape[1] == 1 and not has_name and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[0])
-    quoting = csv.QUOTE_NONNUMERIC if is_one_text else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if is_one_text else csv.QUOTE_MINIMAL
     return frame.to_csv(index=has_name, lineterminator="\r\n", quoting=quoting).encode()
 
 
