@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -37,7 +38,7 @@ class Answer:
     @property
     def count(self) -> int:
         """How many answers came."""
-        return self.raw.count(b"HTTP/1.1 ")
+        return len(re.findall(rb"HTTP/1\.1 \d{3}", self.raw))
 
 
 def ask(

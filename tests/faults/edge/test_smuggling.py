@@ -163,7 +163,7 @@ def test_line_ends_in_what_a_service_answers_are_a_500(edge):
         for value in ("fine", *LINES):
             body = json.dumps([name, value]).encode()
             raw = exchange(served.port, head("/headed", f"content-length: {len(body)}", "connection: close") + body)
-            assert statuses(raw) == ([200] if (name, value) == ("x-split", "fine") else [500]), raw
+            assert statuses(raw) == ([200] if name.lower() == "x-split" and value == "fine" else [500]), raw
             assert names_of(raw) <= KNOWN
             assert b"<html>" not in raw
 
