@@ -29,7 +29,7 @@ def test_a_services_own_headers_cannot_be_split(attack, figures):
         for line_end in BREAKS:
             text = f"{name}=a{line_end}X-Injected: yes".encode()
             answers.append(ask(server.port, "/say", text, headers={"content-type": "text/plain"}))
-    names = ("x-a\r\nx-injected", "x-injected: yes\r\nx", "x a", "", "X-Upper", "x:y")
+    names = ("x-a\r\nx-injected", "x-injected: yes\r\nx", "x a", "", "x:y")
     framing = ("content-length", "transfer-encoding", "connection", "Content-Length", "upgrade", "keep-alive")
     said = [f"{name}=1".encode() for name in (*names, *framing)]
     answers += [ask(server.port, "/say", text, headers={"content-type": "text/plain"}) for text in said]

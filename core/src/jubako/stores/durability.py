@@ -40,8 +40,20 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    make_one_folder(folder)
     sync_folder(folder.parent)
+
+
+def make_one_folder(folder: Path, mode: int = 0o777) -> None:
+    """Create a folder unless it is there; one that another process removes meanwhile may be missing afterwards.
+
+    `Path.mkdir` with `exist_ok` raises then: it meets the folder, and finds none when it looks what it is.
+    """
+    try:
+        folder.mkdir(mode)
+    except FileExistsError:
+        if folder.is_file():
+            raise
 
 
 def make_facts_folder(folder: Path) -> None:
@@ -49,7 +61,7 @@ def make_facts_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(mode=0o755, exist_ok=True)
+    make_one_folder(folder, 0o755)
     sync_folder(folder.parent)
 
 

@@ -19,7 +19,7 @@ from jubako.contracts.store import Store, StoreKind
 from jubako.errors import AlreadyExists, InvalidArgument, InvalidManifest, ModelDigestMismatch, NotFound, StoreError
 from jubako.stores.digests import sha256_of
 from jubako.stores.drafts import Draft, move_to_trash, remove_tree, sweep
-from jubako.stores.durability import make_folder, seal, sync_folders
+from jubako.stores.durability import make_folder, make_one_folder, seal, sync_folders
 from jubako.stores.failures import find_disk_error, store_failure
 from jubako.stores.manifests import read_info
 from jubako.stores.near import describe_near
@@ -167,7 +167,7 @@ class LocalStore(Store):
     def _move_in(self, content: Path, tag: Tag) -> None:
         place = self._place(tag)
         for tries_left in reversed(range(_TRIES)):
-            place.parent.mkdir(exist_ok=True)
+            make_one_folder(place.parent)
             self._refuse_link(tag)
             try:
                 # Renaming onto a folder that is not empty fails: of two writers the first wins.
