@@ -10,9 +10,13 @@ import pytest
 from tests.harness.served import heed_hangups
 
 # The same examples each time, and no failure because the machine is busy.
-hypothesis.settings.register_profile("jubako", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "jubako", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 # Others each time, and many more of them.
-hypothesis.settings.register_profile("jubako-full", deadline=None, max_examples=2000)
+hypothesis.settings.register_profile(
+    "jubako-full", deadline=None, max_examples=2000, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

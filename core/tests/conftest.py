@@ -17,7 +17,9 @@ import pytest
 from tests.harness.served import Served, heed_hangups
 
 # The same examples each time, and no failure because the machine is busy.
-hypothesis.settings.register_profile("jubako", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "jubako", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("jubako")
 
 
