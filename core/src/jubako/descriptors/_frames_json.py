@@ -69,17 +69,20 @@ def _rows(columns: Sequence[list[Any]], count: int) -> Iterable[tuple[Any, ...]]
 
 
 def expect(value: Any, kind: type, field: str, expected: str) -> Any:
+    """Return the value if it is exactly of that type; else raise BadInput, which names the field."""
     if type(value) is not kind:
         raise BadInput(f"{named(value)} stands at {field}.", field=field, expected=expected)
     return value
 
 
 def named(value: Any) -> str:
+    """What kind of JSON value it is, for people."""
     names = {_NONE: "null", str: "text", bool: "a boolean", dict: "an object", list: "a list"}
     return names.get(type(value), "a number")
 
 
 def members(value: Any, required: tuple[str, ...], optional: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return the value if it is an object of just these names; else raise BadInput."""
     expected = f"an object with {', '.join(required)}; {', '.join(optional)} may stand in it too"
     found: Mapping[str, Any] = expect(value, dict, "$", expected)
     for name in required:
@@ -106,6 +109,7 @@ def _index(labels: list[Any]) -> pd.Index[Any]:
 
 
 def given_index(part: Mapping[str, Any], count: int) -> pd.Index[Any]:
+    """The labels that stand under `index`, one for each of `count` rows; without them 0, 1, 2 and so on."""
     if part.get("index") is None:
         return pd.RangeIndex(count)
     labels = expect(part["index"], list, "$.index", "a list of labels")
@@ -121,6 +125,7 @@ def given_index(part: Mapping[str, Any], count: int) -> pd.Index[Any]:
 
 
 def read_records(value: Any, limits: FrameLimits) -> pd.DataFrame:
+    """Return the frame of a list of objects; raises BadInput, or PayloadTooLarge beyond the limits."""
     rows = expect(value, list, "$", 'a list of objects: [{"a": 1.5, "b": 2}]')
     return _frame_of_objects(rows, lambda position: f"$[{position}]", limits)
 
