@@ -9,7 +9,7 @@ import pytest
 
 # Lowest first; what stands on one line is one place, and may not name what stands on a later one.
 FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("F0", ("_version", "errors", "exceptions", "_references", "_origins", "_documents")),
+    ("F0", ("_version", "errors", "exceptions", "_references", "_origins", "_progress", "_documents")),
     ("F1", ("values",)),
     ("F2", ("contracts",)),
     ("F3", ("settings", "plugins")),
