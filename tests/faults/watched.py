@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from tests.faults.state import State, shared_memory
-from tests.harness.served import Served, session_of
+from tests.harness.served import Served
 
 # A broken runner is tried again after up to 30 seconds; nothing else takes that long to heal.
 HEALING_S = 45.0
@@ -101,7 +101,7 @@ class Watched(Served):
 
     def check_nothing_is_left(self) -> None:
         """After its end: no process, no temporary file, no shared memory, and the port is free."""
-        self.wait_until(lambda: not session_of(self.process.pid), 5.0)
+        self.wait_until(lambda: not self.survivors())
         left = [path.name for path in self.temporary.iterdir()]
         assert not left, left
         if self.before is not None:

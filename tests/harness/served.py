@@ -147,6 +147,13 @@ class Served:
             pid for pid in session_of(self.process.pid) if pid != self.process.pid and name_of(pid).startswith(name)
         ]
 
+    def survivors(self) -> list[int]:
+        """Those processes that still run, itself included; not the dead ones that nobody has waited for.
+
+        Once the supervisor is killed, waiting for them is up to the system's first process, which takes its time.
+        """
+        return [pid for pid in session_of(self.process.pid) if not is_dead(pid)]
+
     def close(self) -> None:
         """End all of it."""
         for pid in session_of(self.process.pid):
@@ -205,6 +212,13 @@ def session_of(leader: int) -> list[int]:
             if int(fields[3]) == leader:
                 found.append(int(folder.name))
     return sorted(found)
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process has ended, waited for or not."""
+    with contextlib.suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    return True
 
 
 def name_of(pid: int) -> str:

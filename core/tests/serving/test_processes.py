@@ -295,7 +295,7 @@ def test_nothing_outlives_a_killed_supervisor(start):
     time.sleep(0.2)
     served.process.kill()
     served.process.wait()
-    served.wait_until(lambda: served.processes() == [], within_s=2.0)
+    served.wait_until(lambda: served.survivors() == [])
     assert isinstance(asking.answered(), Exception)
     socket.create_server(("127.0.0.1", port)).close()
 

@@ -23,7 +23,6 @@ from tests.faults.processes.faulty_client import (
     seconds_until_new,
     under_load,
 )
-from tests.harness.served import session_of
 
 
 def killing(served, name, every_s, until_s, *, killed):
@@ -153,7 +152,6 @@ def test_one_of_two_api_workers_is_killed_again_and_again(serving, length, figur
     figures(lost=load.lost_of, kills=len(killed), rate=rate, p99_ms=load.of(200).percentile_ms(99))
 
 
-@pytest.mark.quick
 @pytest.mark.row("kill-supervisor")
 def test_the_supervisor_is_killed(serving, folder, start, figures):
     served = serving("--workers", "2", replicas=2, ends=True)
@@ -163,7 +161,7 @@ def test_the_supervisor_is_killed(serving, folder, start, figures):
     served.process.kill()
     served.process.wait()
     began = time.monotonic()
-    served.wait_until(lambda: session_of(served.process.pid) == [], within_s=2.0)
+    served.wait_until(lambda: served.survivors() == [], within_s=2.0)
     figures(orphans_after_2_s=0, seconds=round(time.monotonic() - began, 2))
     assert isinstance(asking.answered(), Exception)
     socket.create_server(("127.0.0.1", port)).close()
