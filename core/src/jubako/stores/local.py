@@ -1,7 +1,6 @@
 """`LocalStore`: versions in folders below `$JUBAKO_HOME`, published by one rename.
 
-`<home>/models/<name>/<version>/` holds a version; `.draft-…` and `.trash-…` beside the names are what is being written
-and removed; the store's own facts are in `<home>/.store/`. Nothing depends on a lock, and nothing on the clock.
+Where things are is in `stores.layout`. Nothing depends on a lock, and nothing on the clock.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import builtins
 import contextlib
 import errno
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +19,11 @@ from jubako.stores.digests import sha256_of
 from jubako.stores.drafts import Draft, move_to_trash, remove_tree, sweep
 from jubako.stores.durability import make_folder, make_one_folder, seal, sync_folders
 from jubako.stores.failures import find_disk_error, store_failure
+from jubako.stores.layout import Layout, digest_or_none, tag_or_none
 from jubako.stores.manifests import read_info
 from jubako.stores.near import describe_near
 from jubako.stores.places import path_of_url
-from jubako.stores.sequence import Facts, Sequence
+from jubako.stores.sequence import Facts
 from jubako.values.bento import BentoInfo
 from jubako.values.model import ModelInfo
 from jubako.values.tag import Tag
@@ -53,19 +52,22 @@ class LocalStore(Store):
     Args:
         home: `$JUBAKO_HOME`; versions are in `models/` or `bentos/` below it.
         kind: what it keeps.
+
+    Attributes:
+        home: the same, absolute.
+        layout: what is where, for those that look after the store.
     """
 
     def __init__(self, home: Path, kind: StoreKind) -> None:
         self.kind = kind
         self.home = home.expanduser().absolute()
         self.url = self.home.as_uri()
-        self._root = self.home / kind.value
-        self._sequence = Sequence(self.home / ".store" / kind.value)
+        self.layout = Layout(self.home, kind)
 
     def resolve(self, tag: Tag) -> Tag:
         """Return the exact tag; of a name, the version with the highest number that is published."""
         if tag.is_exact:
-            if not self._is_version(tag):
+            if not self.layout.is_version(tag):
                 raise self._not_found(tag)
             return tag
         version = self._latest(tag.name)
@@ -75,21 +77,19 @@ class LocalStore(Store):
 
     def list(self, name: str | None = None) -> list[Tag]:
         """Exact tags, sorted; folders without a manifest, links, and whatever no tag can name are passed over."""
-        names = [Tag(name).name] if name is not None else self._entries(self._root)
-        tags = (_tag_or_none(name, version) for name in names for version in self._entries(self._root / name))
-        return sorted(tag for tag in tags if tag is not None and self._is_version(tag))
+        return self.layout.tags(name)
 
     def open(self, tag: Tag) -> Path:
         """Return the version's own folder: nothing is copied."""
-        if not self._is_version(tag):
+        if not self.layout.is_version(tag):
             self._refuse_link(tag)
             raise self._not_found(tag)
-        return self._place(tag)
+        return self.layout.place(tag)
 
     def origin(self, tag: Tag) -> str:
         """Where the version came from; empty if that was not recorded."""
-        with contextlib.suppress(StoreError), self._reading():
-            digest = self._manifest_digest(tag)
+        with contextlib.suppress(StoreError), self.layout.reading():
+            digest = self.layout.manifest_digest(tag)
             for facts in self._recorded(tag):
                 if facts.manifest_sha256 == digest:
                     return facts.origin
@@ -98,15 +98,15 @@ class LocalStore(Store):
     def verify_manifest(self, tag: Tag) -> None:
         """Compare it with the digest that was recorded when the version was published; nothing if that is lost."""
         for _ in range(_TRIES):
-            digest = self._manifest_digest(tag)
-            with self._reading():
+            digest = self.layout.manifest_digest(tag)
+            with self.layout.reading():
                 recorded = [facts.manifest_sha256 for facts in self._recorded(tag)]
             if digest is None or not recorded or digest in recorded:
                 return
-            if digest == self._manifest_digest(tag):  # and not deleted and saved again meanwhile
+            if digest == self.layout.manifest_digest(tag):  # and not deleted and saved again meanwhile
                 break
         raise ModelDigestMismatch(
-            f"{self._place(tag) / self.kind.manifest_name} is damaged, or was changed.",
+            f"{self.layout.place(tag) / self.kind.manifest_name} is damaged, or was changed.",
             why=f"Its SHA-256 is {digest}; when {self.kind.noun} {tag} was published, it was {' or '.join(recorded)}.",
             do=f"delete this version, and {self.kind.verb} or import it again",
         )
@@ -115,37 +115,37 @@ class LocalStore(Store):
     def draft(self, tag: Tag, *, origin: str = "saved") -> Iterator[Path]:
         """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
         self._refuse_taken(tag)
-        with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self._root}"):
+        with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self.layout.root}"):
             self._sweep(tag.name)
-            make_folder(self._root)
-            draft = Draft(self._root)
+            make_folder(self.layout.root)
+            draft = Draft(self.layout.root)
         try:
             yield draft.content
-            with store_failure(f"{self.kind.noun} {tag} was not saved in {self._root}"):
+            with store_failure(f"{self.kind.noun} {tag} was not saved in {self.layout.root}"):
                 self._publish(draft, tag, origin)
         finally:
             draft.close()
 
     def delete(self, tag: Tag) -> None:
         """Rename the version away, which removes it at once, and then delete its files."""
-        place = self._place(tag)
+        place = self.layout.place(tag)
         self._refuse_link(tag)
-        with self._reading():
+        with self.layout.reading():
             is_there = place.is_dir()
         if not is_there:
             raise self._not_found(tag)
-        with store_failure(f"{self.kind.noun} {tag} cannot be deleted from {self._root}"):
+        with store_failure(f"{self.kind.noun} {tag} cannot be deleted from {self.layout.root}"):
             try:
-                trash = move_to_trash(place, self._root)
+                trash = move_to_trash(place, self.layout.root)
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise self._not_found(tag) from error
             try:
-                sync_folders(place.parent, self._root)
+                sync_folders(place.parent, self.layout.root)
             except OSError:
                 trash.rename(place)
                 raise
         with contextlib.suppress(OSError):  # a record without a version counts nothing
-            self._sequence.forget(tag.name, place.name, _digest_or_none(trash / self.kind.manifest_name))
+            self.layout.sequence.forget(tag.name, place.name, digest_or_none(trash / self.kind.manifest_name))
         with contextlib.suppress(OSError):  # it has other versions
             place.parent.rmdir()
         remove_tree(trash)
@@ -156,7 +156,7 @@ class LocalStore(Store):
         facts = Facts(origin, sha256_of(draft.content / self.kind.manifest_name), draft.path.name)
         is_newest = origin in _OWN_ORIGINS or self._is_newer(tag.name, info)
         # Before the rename: no version is ever there without its number, and a number without a version counts nothing.
-        record = self._sequence.write(tag.name, str(tag.version), facts, is_numbered=is_newest)
+        record = self.layout.sequence.write(tag.name, str(tag.version), facts, is_numbered=is_newest)
         try:
             self._move_in(draft.content, tag)
         except BaseException:
@@ -165,7 +165,7 @@ class LocalStore(Store):
             raise
 
     def _move_in(self, content: Path, tag: Tag) -> None:
-        place = self._place(tag)
+        place = self.layout.place(tag)
         for tries_left in reversed(range(_TRIES)):
             make_one_folder(place.parent)
             self._refuse_link(tag)
@@ -185,7 +185,7 @@ class LocalStore(Store):
         try:
             sync_folders(place.parent, self.home)
         except OSError:
-            remove_tree(move_to_trash(place, self._root))
+            remove_tree(move_to_trash(place, self.layout.root))
             raise
 
     def _read_draft(self, draft: Draft, tag: Tag) -> ModelInfo | BentoInfo:
@@ -202,12 +202,12 @@ class LocalStore(Store):
         return version is None or info.creation_time > self._creation_time(Tag(name, version))
 
     def _latest(self, name: str) -> str | None:
-        with self._reading():
-            for record in self._sequence.records(name):
-                tag = _tag_or_none(name, record.version)
-                if record.number and tag is not None and self._is_version(tag):
+        with self.layout.reading():
+            for record in self.layout.sequence.records(name):
+                tag = tag_or_none(name, record.version)
+                if record.number and tag is not None and self.layout.is_version(tag):
                     facts = record.read()
-                    if facts is not None and facts.manifest_sha256 == self._manifest_digest(tag):
+                    if facts is not None and facts.manifest_sha256 == self.layout.manifest_digest(tag):
                         return record.version
                     # Of a writer that lost a race; or damage, which must not make an older version the latest.
                     self.verify_manifest(tag)
@@ -216,66 +216,37 @@ class LocalStore(Store):
         return None if newest is None else newest.version
 
     def _recorded(self, tag: Tag) -> builtins.list[Facts]:
-        records = [record for record in self._sequence.records(tag.name) if record.version == tag.version]
+        records = [record for record in self.layout.sequence.records(tag.name) if record.version == tag.version]
         return [facts for facts in (record.read() for record in records) if facts is not None]
 
     def _creation_time(self, tag: Tag) -> datetime:
         try:
-            return read_info(self._place(tag), self.kind).creation_time
+            return read_info(self.layout.place(tag), self.kind).creation_time
         except InvalidManifest as error:  # deleted just now, or damaged: then opening it says so
             if find_disk_error(error) is not None:
                 raise
             return datetime.min.replace(tzinfo=UTC)
 
-    def _manifest_digest(self, tag: Tag) -> str | None:
-        with self._reading():
-            return _digest_or_none(self._place(tag) / self.kind.manifest_name)
-
     def _sweep(self, name: str) -> None:
-        sweep(self._root)
+        sweep(self.layout.root)
         with contextlib.suppress(OSError):  # sweeping is only cleaning
-            listed = self._entries(self._root / name)
-            self._sequence.sweep(name, self._root, listed, lambda version: self._published_digest(name, version))
-
-    def _published_digest(self, name: str, version: str) -> str | None:
-        tag = _tag_or_none(name, version)
-        return self._manifest_digest(tag) if tag is not None and self._is_version(tag) else None
-
-    def _place(self, tag: Tag) -> Path:
-        # The grammar of tags has no separators and no leading dot: this cannot leave the root.
-        return self._root.joinpath(*tag.path().parts)
-
-    def _is_version(self, tag: Tag) -> bool:
-        place = self._place(tag)
-        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return (
-                stat.S_ISDIR(place.parent.lstat().st_mode)
-                and stat.S_ISDIR(place.lstat().st_mode)
-                and stat.S_ISREG((place / self.kind.manifest_name).lstat().st_mode)
+            listed = self.layout.entries(self.layout.root / name)
+            self.layout.sequence.sweep(
+                name, self.layout.root, listed, lambda version: self.layout.published_digest(name, version)
             )
-        return False
 
     def _refuse_link(self, tag: Tag) -> None:
-        with self._reading():
-            links = [path for path in (self._place(tag).parent, self._place(tag)) if path.is_symlink()]
-        if links:
+        link = self.layout.link_before(tag)
+        if link is not None:
             raise StoreError(
-                f"{links[0]} is a link.", why="The folders of names and versions are folders.", do="remove the link"
+                f"{link} is a link.", why="The folders of names and versions are folders.", do="remove the link"
             )
 
     def _refuse_taken(self, tag: Tag) -> None:
         self._refuse_link(tag)
-        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            if any(self._place(tag).iterdir()):
+        with self.layout.reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if any(self.layout.place(tag).iterdir()):
                 raise self._taken(tag)
-
-    def _entries(self, folder: Path) -> builtins.list[str]:
-        with self._reading(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return [path.name for path in folder.iterdir()]
-        return []
-
-    def _reading(self) -> contextlib.AbstractContextManager[None]:
-        return store_failure(f"{self.url} cannot be read")
 
     def _taken(self, tag: Tag) -> AlreadyExists:
         return AlreadyExists(
@@ -291,21 +262,3 @@ class LocalStore(Store):
             why=f"{self.url} was looked through. {describe_near(tag, self.list())}".rstrip(),
             do=f"correct the tag, or {self.kind.verb} the {self.kind.noun} first",
         )
-
-
-def _tag_or_none(name: str, version: str) -> Tag | None:
-    """The exact tag of a folder, or None if no tag is written like that."""
-    if (name, version) != (name.lower(), version.lower()):  # would be lowered, and so name another folder
-        return None
-    try:
-        tag = Tag(name, version)
-    except InvalidArgument:
-        return None
-    return tag if tag.is_exact else None
-
-
-def _digest_or_none(manifest: Path) -> str | None:
-    try:
-        return sha256_of(manifest)
-    except (FileNotFoundError, NotADirectoryError):  # deleted just now
-        return None
