@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from jubako.cli._verbosity import tell, verbosity_options
 from jubako.settings import LoadedSettings, Settings, load_settings_with_sources
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -25,8 +26,8 @@ _STRICT = click.option(
 
 
 def settings_options(function: _Function) -> _Function:
-    """Give a command `--config` and `--strict-plugins`, as the arguments of `read_settings`."""
-    decorated: _Function = _CONFIG(_STRICT(function))
+    """Give a command `--config` and `--strict-plugins`, as the arguments of `read_settings`, and how much it says."""
+    decorated: _Function = _CONFIG(_STRICT(verbosity_options(function)))
     return decorated
 
 
@@ -84,5 +85,5 @@ def read_settings_with_sources(
     with warnings.catch_warnings(record=True, action="always") as caught:
         loaded = load_settings_with_sources(config, os.environ, typed)
     for warning in caught:
-        click.echo(f"Warning: {warning.message}", err=True)
+        tell(f"Warning: {warning.message}")
     return loaded

@@ -1,0 +1,82 @@
+"""What the shell offers for the rest of a word: tags in the local store.
+
+Called at each press of a key: only names of folders are read, nothing of a plugin is imported, and whatever goes wrong
+is an empty list.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from jubako.contracts.store import StoreKind
+from jubako.settings import load_settings
+from jubako.stores.places import path_of_url
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+# More than this is no help to anybody.
+_MOST = 500
+
+
+def complete_models(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of models, and after a colon their versions."""
+    return _complete(context, incomplete, StoreKind.MODELS)
+
+
+def complete_bentos(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of Bentos, and after a colon their versions."""
+    return _complete(context, incomplete, StoreKind.BENTOS)
+
+
+def complete_any_tag(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of models and of Bentos, and after a colon their versions."""
+    return _complete(context, incomplete, *StoreKind)
+
+
+def _complete(context: click.Context, incomplete: str, *kinds: StoreKind) -> list[CompletionItem]:
+    try:
+        # Several can be given with commas between them, and only the last is being typed.
+        before, comma, last = incomplete.rpartition(",")
+        settings = load_settings(context.params.get("config"), os.environ)
+        found: dict[str, None] = {}
+        for kind in kinds:
+            url = settings.stores.model_store if kind is StoreKind.MODELS else settings.stores.bento_store
+            home = _local_home(url, settings.stores.home)
+            if home is not None:
+                found |= dict.fromkeys(_matching(home / kind.value, last))
+        return [CompletionItem(f"{before}{comma}{text}") for text in sorted(found)[:_MOST]]
+    except Exception:  # noqa: BLE001  # a broken file of settings or folder must not spoil somebody's typing
+        return []
+
+
+def _local_home(url: str, home: Path) -> Path | None:
+    """The folder of a store; None if it is not of this machine."""
+    if not url:
+        return home
+    if "://" not in url:
+        return Path(url)
+    return path_of_url(url) if url.startswith("file://") else None
+
+
+def _matching(root: Path, incomplete: str) -> Iterator[str]:
+    name, colon, version = incomplete.partition(":")
+    if colon:
+        yield from (f"{name}:{entry}" for entry in [*_folders(root / name), "latest"] if entry.startswith(version))
+        return
+    names = [entry for entry in _folders(root) if entry.startswith(name)]
+    yield from names
+    if name and len(names) == 1:  # nothing else can be meant: its versions at once
+        yield from (f"{names[0]}:{entry}" for entry in _folders(root / names[0]))
+
+
+def _folders(place: Path) -> Iterator[str]:
+    try:
+        with os.scandir(place) as entries:
+            yield from (entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except OSError:
+        return
