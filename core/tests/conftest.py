@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -62,8 +62,10 @@ class Site:
         module = f"jubako_{name}"
         self.install(f"jubako-{name.replace('_', '-')}", plugins={name: module}, modules={f"{module}.py": text})
 
-    def start_python(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start an interpreter of its own that sees the folder."""
+    def start_python(
+        self, *arguments: str, inherited: Collection[int] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start an interpreter of its own that sees the folder, and inherits some descriptors."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
         return subprocess.Popen(
             [sys.executable, *arguments],
@@ -72,13 +74,14 @@ class Site:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
+            pass_fds=inherited,
             env={**clean, "PYTHONPATH": str(self.folder), **environment},
         )
 
     def run_python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run an interpreter of its own that sees the folder, for at most 50 seconds."""
+        """Run an interpreter of its own that sees the folder, for at most 100 seconds."""
         with self.start_python(*arguments, **environment) as process:
-            out, err = process.communicate(timeout=50)
+            out, err = process.communicate(timeout=100)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

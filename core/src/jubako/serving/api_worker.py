@@ -48,7 +48,7 @@ from jubako.serving.planning import compose_planned, find_target, make_plan, pin
 from jubako.serving.signals import end_process_after
 from jubako.serving.system import (
     WORKER_MEMORY_POINTS,
-    die_with_parent,
+    die_with_supervisor,
     leave_signals_to_supervisor,
     name_process,
     offer_memory,
@@ -65,11 +65,12 @@ _CLOSING_S = 2.0
 def main() -> None:
     """Run one API worker; returns when it is told to stop."""
     leave_signals_to_supervisor()
-    die_with_parent()
+    connected = socket.socket(fileno=int(sys.argv[1]))
+    die_with_supervisor(connected)
     offer_memory(WORKER_MEMORY_POINTS)
     # What native code does before it takes the process along is told by its Python stack.
     faulthandler.enable()
-    link = ProcessLink(socket.socket(fileno=int(sys.argv[1])))
+    link = ProcessLink(connected)
     start = link.receive()
     if not isinstance(start, StartWorker):
         raise SystemExit(f"an API worker was sent {start!r}")

@@ -28,7 +28,7 @@ from jubako.serving.signals import end_process_after
 from jubako.serving.system import (
     REPLICA_MEMORY_POINTS,
     WORKER_MEMORY_POINTS,
-    die_with_parent,
+    die_with_supervisor,
     lead_process_group,
     leave_signals_to_supervisor,
     name_process,
@@ -46,10 +46,10 @@ _CLOSING_S = 2.0
 def main() -> None:
     """Run a replica that was started on its own."""
     leave_signals_to_supervisor()
-    die_with_parent()
+    link, listening = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    die_with_supervisor(link)
     # As one that is forked has it from the zygote.
     offer_memory(WORKER_MEMORY_POINTS)
-    link, listening = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     run_replica(link, listening)
 
 

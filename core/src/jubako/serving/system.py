@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import select
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,6 +58,20 @@ def die_with_parent() -> None:
     The parent is the process that is the parent now.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def die_with_supervisor(link: socket.socket) -> None:
+    """Do the same for a process of the supervisor; one that has ended already is the parent no more.
+
+    Args:
+        link: to the supervisor, whose own end closes with it. What it has said before may still wait to be read.
+    """
+    die_with_parent()
+    looking = select.poll()
+    # The other end's end is told unasked.
+    looking.register(link, 0)
+    if looking.poll(0):
+        os._exit(1)
 
 
 def name_process(name: str) -> None:

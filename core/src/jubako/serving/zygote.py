@@ -23,7 +23,7 @@ from jubako.serving.planning import compose_planned
 from jubako.serving.replica_process import run_replica
 from jubako.serving.system import (
     WORKER_MEMORY_POINTS,
-    die_with_parent,
+    die_with_supervisor,
     leave_signals_to_supervisor,
     name_process,
     offer_memory,
@@ -40,10 +40,11 @@ _DESCRIPTORS_A_FORK = 2
 def main() -> None:
     """Fork replicas until the supervisor closes the link; in a replica, run it."""
     leave_signals_to_supervisor()
-    die_with_parent()
+    link = socket.socket(fileno=int(sys.argv[1]))
+    die_with_supervisor(link)
     offer_memory(WORKER_MEMORY_POINTS)
     name_process("jubako-zygote")
-    zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
+    zygote = Zygote(link)
     replica = zygote.serve()
     if replica is not None:
         run_replica(*replica, composition=zygote.composition)
@@ -81,7 +82,7 @@ class Zygote:
                     self._warm_up(record)
                 elif isinstance(record, Fork):
                     sockets = self._take_sockets()
-                    if _fork_away():
+                    if _fork_away(sockets[0]):
                         self._link.close()
                         return sockets
                     for each in sockets:
@@ -102,8 +103,12 @@ class Zygote:
         return socket.socket(fileno=link), socket.socket(fileno=listening)
 
 
-def _fork_away() -> bool:
-    """Fork a process that has the supervisor as its parent; True in that process, False in this one."""
+def _fork_away(link: socket.socket) -> bool:
+    """Fork a process that has the supervisor as its parent; True in that process, False in this one.
+
+    Args:
+        link: from that process to the supervisor.
+    """
     _join_threads()
     reading, writing = os.pipe()
     # The process between them ends at once, so that the system looks for another parent.
@@ -116,7 +121,7 @@ def _fork_away() -> bool:
         # end this one with its parent would end it too early.
         os.read(reading, 1)
         os.close(reading)
-        die_with_parent()
+        die_with_supervisor(link)
         return True
     os.close(reading)
     os.waitpid(middle, 0)
