@@ -87,7 +87,7 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
         "pickle.load": "the one module of the core that may unpickle; its callers answer for the file",
         "pickle.loads": "the same, for frames of the private channel",
     },
-    "jubako.serializers.cloudpickle": {"cloudpickle.dumps": "writes the format that is declared code"},
+    "jubako.serializers.cloudpickle": {"cloudpickle.dump": "writes the format that is declared code"},
     "jubako.payloads._pickled": {
         "pickle.dumps": "writes Python values for the private channel between our own processes",
         "pickle.PickleBuffer": "the same",

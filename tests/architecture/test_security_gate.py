@@ -152,7 +152,7 @@ def test_in_each_distribution_one_module_reads_pickles():
 
 def test_an_exemption_that_nothing_needs_is_told():
     assert unneeded({"jubako.serializers.cloudpickle": "import json"}) == [
-        "jubako.serializers.cloudpickle: the exemption for cloudpickle.dumps is not needed"
+        "jubako.serializers.cloudpickle: the exemption for cloudpickle.dump is not needed"
     ]
     assert set(EXEMPT) <= set(sources_of(ROOT)), "a module that there is not"
 

@@ -10,6 +10,7 @@ import cloudpickle
 from jubako.contracts.serializer import Serializer
 from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency
 from jubako.serializers._unpickle import unpickle_file
+from jubako.stores.failures import find_disk_error
 
 FILE_NAME = "object.pkl"
 
@@ -31,19 +32,22 @@ class CloudpickleSerializer(Serializer):
 
 
 def dump_file(value: Any, path: Path) -> None:
-    """Write one object as a new file.
+    """Write one object as a new file; large arrays and bytes go there without a copy of them in memory.
 
     Raises:
-        InvalidArgument: the object, or something in it, cannot be pickled.
+        InvalidArgument: the object, or something in it, cannot be pickled; the file is left as far as it was written.
+        OSError: the file cannot be written.
     """
-    try:
-        body = cloudpickle.dumps(value)
-    except Exception as error:  # the object's own code runs while it is pickled
-        raise InvalidArgument(
-            f"{type(value).__name__} cannot be pickled.", why=f"{type(error).__name__}: {error}."
-        ) from error
     with path.open("xb") as file:
-        file.write(body)
+        try:
+            cloudpickle.dump(value, file)
+        except Exception as error:  # the object's own code runs while it is pickled
+            failure = find_disk_error(error)
+            if failure is not None:
+                raise failure from None
+            raise InvalidArgument(
+                f"{type(value).__name__} cannot be pickled.", why=f"{type(error).__name__}: {error}."
+            ) from error
 
 
 def load_file(path: Path) -> Any:

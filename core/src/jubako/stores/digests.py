@@ -1,4 +1,8 @@
-"""Sizes and SHA-256 digests of a version's files: computing them, and finding what is not as the manifest says."""
+"""Sizes and SHA-256 digests of a version's files: computing them, and finding what is not as the manifest says.
+
+A file is read once in a process, until it changes: whoever asks for its digest again is told the same. One that was
+written just now is read again.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,25 @@ import functools
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from jubako._progress import Advance
 from jubako.errors import InvalidArgument, ModelDigestMismatch
 from jubako.values.manifest import FileEntry
 
 _PIECE_BYTES = 1024 * 1024
+_TICK_NS = 20_000_000
 _REMEDY = "delete this version, and save, build or import it again"
 
 
+def _advance_unseen(_: int) -> None:
+    """Nobody looks."""
+
+
 def digest_folder(folder: Path, leave_out: Collection[str] = ()) -> tuple[FileEntry, ...]:
-    """Describe every file below `folder`, sorted by path; reads all of them.
+    """Describe every file below `folder`, sorted by path; reads those that were not read there before.
 
     Args:
         folder: what is to become a version.
@@ -27,9 +38,12 @@ def digest_folder(folder: Path, leave_out: Collection[str] = ()) -> tuple[FileEn
         InvalidArgument: it holds a link, a device, or a name that no version may have.
     """
     described = (path for path in iterate_files(folder) if path not in leave_out)
-    return tuple(
-        FileEntry(path, (folder / path).stat().st_size, sha256_of(folder / path)) for path in sorted(described)
-    )
+    return tuple(_describe(folder, path) for path in sorted(described))
+
+
+def _describe(folder: Path, path: str) -> FileEntry:
+    status = (folder / path).lstat()
+    return FileEntry(path, status.st_size, _digest_as_it_is(folder / path, status))
 
 
 def iterate_files(folder: Path) -> Iterator[str]:
@@ -88,8 +102,13 @@ def verify_sizes(folder: Path, files: Iterable[FileEntry], leave_out: Collection
             )
 
 
-def verify_files(folder: Path, files: Iterable[FileEntry]) -> None:
+def verify_files(folder: Path, files: Iterable[FileEntry], advance: Advance = _advance_unseen) -> None:
     """Check the SHA-256 of files; each is read once in a process, until it changes.
+
+    Args:
+        folder: the version's folder.
+        files: what its manifest lists.
+        advance: called with the bytes of each part that is checked.
 
     Raises:
         ModelDigestMismatch: names the first file that is missing or not what the manifest says.
@@ -98,7 +117,8 @@ def verify_files(folder: Path, files: Iterable[FileEntry]) -> None:
         path = folder / entry.path
         try:
             status = path.lstat()
-            digest = _digest_as_it_is(path, *_identity(status)) if stat.S_ISREG(status.st_mode) else "none: no file"
+            is_file = stat.S_ISREG(status.st_mode)
+            digest = _digest_as_it_is(path, status, advance) if is_file else "none: no file"
         except OSError as error:
             raise _unreadable(path, error) from error
         if digest != entry.sha256:
@@ -128,10 +148,20 @@ def copy_verified(source: Path, copy: Path, entry: FileEntry) -> None:
         raise _damaged(source, digest.hexdigest(), entry)
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in 64 hexadecimal digits; reads it whole, in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(path: Path, advance: Advance = _advance_unseen) -> str:
+    """The SHA-256 of a file in 64 hexadecimal digits; reads it whole, in pieces.
+
+    Args:
+        path: the file.
+        advance: called with the bytes of each piece.
+    """
+    digest = hashlib.sha256()
+    piece = memoryview(bytearray(_PIECE_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(piece[:count])
+            advance(count)
+    return digest.hexdigest()
 
 
 def _damaged(path: Path, digest: str, entry: FileEntry) -> ModelDigestMismatch:
@@ -146,11 +176,21 @@ def _unreadable(path: Path, error: OSError) -> ModelDigestMismatch:
     return ModelDigestMismatch(f"{path} cannot be read.", why=f"{error.strerror}.", do=_REMEDY)
 
 
-def _identity(status: os.stat_result) -> tuple[int, ...]:
+def _digest_as_it_is(path: Path, status: os.stat_result, advance: Advance = _advance_unseen) -> str:
     # The change time is set by every write and cannot be set back.
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    identity = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    known = _known_digests(path, *identity)
+    if known:
+        advance(status.st_size)
+        return known[0]
+    digest = sha256_of(path, advance)
+    # What is written within the same tick of the system's clock does not show in the change time.
+    if time.time_ns() - status.st_ctime_ns > _TICK_NS:
+        known.append(digest)
+    return digest
 
 
 @functools.lru_cache(maxsize=4096)
-def _digest_as_it_is(path: Path, *_identity_of_file: int) -> str:
-    return sha256_of(path)
+def _known_digests(_path: Path, *_identity: int) -> list[str]:
+    """Where the digest of a file, as it is, is put once it was computed."""
+    return []

@@ -20,7 +20,11 @@ def seal(folder: Path) -> None:
     """
     for path in map(folder.joinpath, iterate_files(folder)):
         _sync(path)
-        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222 | stat.S_IRUSR)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        sealed = mode & ~0o222 | stat.S_IRUSR
+        # A file that another version has too may be in use there, and be read again once anything of it changes.
+        if mode != sealed:
+            path.chmod(sealed)
     for inner, _, _ in os.walk(folder, topdown=False, onerror=_raise):
         # Renaming and deleting the version later need its folders writable.
         Path(inner).chmod(stat.S_IMODE(Path(inner).stat().st_mode) | stat.S_IRWXU)
