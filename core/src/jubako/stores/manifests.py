@@ -185,6 +185,13 @@ class _BentoDocument:
         )
 
 
+MODEL_KEYS = tuple(attrs.fields_dict(_ModelDocument))
+"""The keys of `model.yaml`, in the order in which they are written."""
+
+BENTO_KEYS = tuple(attrs.fields_dict(_BentoDocument))
+"""The keys of `bento.yaml`, in the order in which they are written."""
+
+
 def _model_data(info: ModelInfo) -> dict[str, Any]:
     return {
         **_identity(info.tag, info.context.jubako_version, info.creation_time),
