@@ -22,7 +22,9 @@ def test_bentos_are_listed_by_name_and_version(versions):
     assert [str(bento.tag) for bento in jubako.bentos.list("toy")] == ["toy:v1", "toy:v2"]
     assert [str(bento.tag) for bento in jubako.bentos.list("toy:v1")] == ["toy:v1"]
     assert [str(bento.tag) for bento in jubako.bentos.list("toy:latest")] == ["toy:v2"]
-    assert jubako.bentos.list("other") == []
+    assert jubako.bentos.list("toy:other") == jubako.bentos.list("other:v1") == []
+    with pytest.raises(NotFound, match=r"there is no Bento other\.\n.*It has toy"):
+        jubako.bentos.list("other")
 
 
 def test_a_version_is_deleted_alone_and_a_name_with_all_its_versions(versions):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jubako.bentos.building import build, build_bentofile
-from jubako.bentos.stored import delete, get, list
+from jubako.bentos.stored import delete, get, list, verify
 from jubako.services.bento import Bento
 
-__all__ = ["Bento", "build", "build_bentofile", "delete", "get", "list"]
+__all__ = ["Bento", "build", "build_bentofile", "delete", "get", "list", "verify"]

@@ -1,14 +1,15 @@
-"""Bentos in a store: `get`, `list` and `delete`."""
+"""Bentos in a store: `get`, `list`, `delete` and `verify`."""
 
 from __future__ import annotations
 
 import builtins
-import contextlib
 import warnings
 
 from jubako.contracts.store import Store
 from jubako.errors import InvalidManifest, NotFound
 from jubako.services.bento import Bento
+from jubako.stores.choosing import choose, delete_chosen
+from jubako.stores.verifying import Verification, verify_version
 from jubako.values.tag import Tag
 from jubako.workspace import current_workspace
 
@@ -25,17 +26,15 @@ def get(tag: Tag | str, *, _bento_store: Store | None = None) -> Bento:
 
 
 def list(tag: Tag | str | None = None, *, _bento_store: Store | None = None) -> builtins.list[Bento]:
-    """Return all stored Bentos, those of a name, or the one of a version; sorted by tag, empty if there are none.
+    """Return all stored Bentos, those of a name, or the one version, sorted by tag; of a version not there, none.
 
     One that cannot be read is left out, with a warning.
+
+    Raises:
+        NotFound: a name was given and there is no Bento of that name.
     """
     store = _bento_store or current_workspace().bento_store
-    wanted = None if tag is None else Tag.from_taglike(tag)
-    if wanted is not None and wanted.version is not None:
-        wanted = store.resolve(wanted)
-    tags = store.list(None if wanted is None else wanted.name)
-    chosen = [stored for stored in tags if wanted is None or wanted.version in (None, stored.version)]
-    bentos = (_open_or_warn(stored, store) for stored in chosen)
+    bentos = (_open_or_warn(stored, store) for stored in choose(store, tag))
     return [bento for bento in bentos if bento is not None]
 
 
@@ -45,15 +44,20 @@ def delete(tag: Tag | str, *, _bento_store: Store | None = None) -> None:
     Raises:
         NotFound: there is none.
     """
-    store = _bento_store or current_workspace().bento_store
-    wanted = Tag.from_taglike(tag)
-    newest = store.resolve(wanted)
-    if wanted.version is not None:
-        store.delete(newest)
-        return
-    for stored in store.list(wanted.name):
-        with contextlib.suppress(NotFound):  # somebody else was faster
-            store.delete(stored)
+    delete_chosen(_bento_store or current_workspace().bento_store, tag)
+
+
+def verify(tag: Tag | str, *, _bento_store: Store | None = None) -> Verification:
+    """Read every file of a Bento, whatever was read before, and compare it with what was stored.
+
+    Returns:
+        How many files and bytes that were.
+
+    Raises:
+        NotFound: there is no such Bento.
+        ModelDigestMismatch: something is not as it was stored; names the first ten things.
+    """
+    return verify_version(_bento_store or current_workspace().bento_store, tag)
 
 
 def _open(tag: Tag, store: Store) -> Bento:

@@ -1,10 +1,28 @@
-"""Models in the store: create, get, list and delete them; and, for runner types, save and load their objects."""
+"""Models in the store: create, get, list, verify, delete, and run them; for runner types, save and load objects."""
 
 from __future__ import annotations
 
-from jubako.models.catalog import ModelDraft, create, delete, get, list
+from jubako.models.catalog import ModelDraft, create, delete, get, list, load_runner, verify
 from jubako.models.model import Model
 from jubako.models.objects import load_object, save_object
+from jubako.stores.verifying import Fault, Verification
+from jubako.values.model import ModelContext, ModelInfo
 from jubako.values.signature import Signature
 
-__all__ = ["Model", "ModelDraft", "Signature", "create", "delete", "get", "list", "load_object", "save_object"]
+__all__ = [
+    "Fault",
+    "Model",
+    "ModelContext",
+    "ModelDraft",
+    "ModelInfo",
+    "Signature",
+    "Verification",
+    "create",
+    "delete",
+    "get",
+    "list",
+    "load_object",
+    "load_runner",
+    "save_object",
+    "verify",
+]

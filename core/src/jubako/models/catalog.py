@@ -21,11 +21,13 @@ from jubako.models.asked import note_model
 from jubako.models.context import describe_context, with_serializer
 from jubako.models.model import CUSTOM_OBJECTS_FILE, Model
 from jubako.serializers.cloudpickle import dump_file
+from jubako.stores.choosing import choose, delete_chosen
 from jubako.stores.digests import digest_folder
 from jubako.stores.failures import store_failure
 from jubako.stores.manifests import write_model_info
 from jubako.stores.opened import path_inside
 from jubako.stores.places import path_of_url
+from jubako.stores.verifying import Verification, verify_version
 from jubako.values.model import ModelInfo
 from jubako.values.signature import SignatureLike, as_signatures
 from jubako.values.tag import Tag
@@ -142,7 +144,7 @@ def get(tag: Tag | str, *, _model_store: Store | None = None) -> Model:
 
 
 def list(tag: Tag | str | None = None, *, _model_store: Store | None = None) -> builtins.list[Model]:
-    """Open all models, those of one name, or (`name:version`) the one, sorted by tag.
+    """Open all models, those of one name, or the one version, sorted by tag; of a version that is not there, none.
 
     A model that cannot be opened is left out, with a warning.
 
@@ -151,14 +153,7 @@ def list(tag: Tag | str | None = None, *, _model_store: Store | None = None) -> 
     """
     workspace = current_workspace()
     store = _model_store or workspace.model_store
-    wanted = None if tag is None else Tag.from_taglike(tag)
-    tags = store.list(wanted.name if wanted else None)
-    if wanted and not tags:
-        store.resolve(wanted)  # raises, and says what there is instead
-    if wanted and wanted.version is not None:
-        exact = store.resolve(wanted) if not wanted.is_exact else wanted
-        tags = [found for found in tags if found == exact]
-    models = (_open_or_warn(found, store, workspace) for found in tags)
+    models = (_open_or_warn(found, store, workspace) for found in choose(store, tag))
     return [model for model in models if model is not None]
 
 
@@ -169,15 +164,36 @@ def delete(tag: Tag | str, *, _model_store: Store | None = None) -> None:
         NotFound: there is no such model.
         StoreError: the store cannot be written.
     """
-    store = _model_store or current_workspace().model_store
-    wanted = Tag.from_taglike(tag)
-    if wanted.version is not None:
-        store.delete(store.resolve(wanted))
-        return
-    store.resolve(wanted)  # raises if there is none
-    for found in store.list(wanted.name):
-        with contextlib.suppress(NotFound):  # somebody else was faster
-            store.delete(found)
+    delete_chosen(_model_store or current_workspace().model_store, tag)
+
+
+def verify(tag: Tag | str, *, _model_store: Store | None = None) -> Verification:
+    """Read every file of a model, whatever was read before, and compare it with what was stored.
+
+    Returns:
+        How many files and bytes that were.
+
+    Raises:
+        NotFound: there is no such model.
+        ModelDigestMismatch: something is not as it was stored; names the first ten things.
+    """
+    return verify_version(_model_store or current_workspace().model_store, tag)
+
+
+def load_runner(tag: Tag | str, *, _model_store: Store | None = None, **options: Any) -> Any:
+    """Make a runner of a model, with the runner type that saved it: `jubako.<runner type>.load_runner`.
+
+    Args:
+        tag: the model.
+        _model_store: where it is.
+        options: what `load_runner` of that runner type takes, such as `name`.
+
+    Raises:
+        NotFound: there is no such model.
+        InvalidArgument: no runner type saved it.
+        PluginError: its runner type is not installed, or cannot be used.
+    """
+    return get(tag, _model_store=_model_store).load_runner(**options)
 
 
 def _not_packed(tag: Tag, store: Store) -> NotFound | None:

@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from jubako.contracts.offers import RunnerType
+from jubako.contracts.runner_type import LoadRunner
 from jubako.contracts.store import Store, StoreKind
-from jubako.errors import InvalidManifest, ModelDigestMismatch
+from jubako.errors import InvalidArgument, InvalidManifest, ModelDigestMismatch, OfferNotFound
 from jubako.models.trust import require_trust
+from jubako.plugins import Composition
 from jubako.serializers.cloudpickle import load_file
 from jubako.stores.digests import verify_files, verify_sizes
 from jubako.stores.manifests import read_model_info
@@ -21,6 +24,7 @@ from jubako.stores.trust import TrustStore
 from jubako.values.manifest import FileEntry
 from jubako.values.model import ModelInfo
 from jubako.values.tag import Tag
+from jubako.workspace import current_workspace
 
 CUSTOM_OBJECTS_FILE = "custom_objects.pkl"
 _MANIFEST = StoreKind.MODELS.manifest_name
@@ -112,6 +116,28 @@ class Model(Opened[ModelInfo]):
         self._verify(self.info.files)
         return self._trust.trust(self.digest, f"{self.tag} declared {datetime.now(UTC):%Y-%m-%d}")
 
+    def load_runner(self, **options: Any) -> Any:
+        """Make a runner of it, with the runner type that saved it.
+
+        Args:
+            options: what `jubako.<runner type>.load_runner` takes beside the tag, such as `name`.
+
+        Raises:
+            InvalidArgument: no runner type saved it.
+            PluginError: its runner type is not installed, or cannot be used; says what to install.
+        """
+        if not self.info.module:
+            raise InvalidArgument(
+                f"model {self.tag} was saved by no runner type, so there is no runner of it.",
+                do="write one, a subclass of jubako.Runner, and open the model's files in its _setup",
+            )
+        workspace = current_workspace()
+        offer = _find_runner_type(self.info, workspace.composition)
+        load = cast("LoadRunner", workspace.composition.resolve(offer, "load_runner"))
+        # None stands for the workspace's own, which every process opens for itself.
+        store = None if self._store is workspace.model_store else self._store
+        return load(self.tag, _model_store=store, **options)
+
     def verify_object_files(self) -> None:
         """Check the SHA-256 of every file but the custom objects'; each is read once in a process. And the manifest's.
 
@@ -150,3 +176,17 @@ class Model(Opened[ModelInfo]):
 
     def __repr__(self) -> str:
         return f"Model({str(self.tag)!r})"
+
+
+def _find_runner_type(info: ModelInfo, composition: Composition) -> RunnerType:
+    try:
+        return composition.find(RunnerType, info.module)
+    except OfferNotFound as error:
+        plugin = info.context.plugin
+        if not plugin or composition.has_distribution(plugin):
+            raise
+        raise OfferNotFound(
+            f"there can be no runner of model {info.tag}: {error.message}",
+            why=f"Its runner type was offered by {plugin}, which is not installed.",
+            do=f"pip install {plugin}",
+        ) from error

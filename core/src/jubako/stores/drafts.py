@@ -65,12 +65,33 @@ def sweep(root: Path) -> None:
     What cannot be removed stays: it is in nobody's way.
     """
     with contextlib.suppress(OSError):
-        for path in list(root.iterdir()):
-            if path.name.startswith(_TRASH):
-                remove_tree(path)
-            elif path.name.startswith(".draft-") and _is_abandoned(path):
-                with contextlib.suppress(OSError):
-                    remove_tree(move_to_trash(path, root))
+        for path in find_debris(root):
+            remove_debris(path, root)
+
+
+def find_debris(root: Path) -> list[Path]:
+    """What dead writers left and what was moved to the trash.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    return [path for path in sorted(root.iterdir()) if is_trash(path) or (is_draft(path) and _is_abandoned(path))]
+
+
+def is_draft(path: Path) -> bool:
+    """True for what is named like a draft, of a live writer or a dead one."""
+    return path.name.startswith(".draft-")
+
+
+def is_trash(path: Path) -> bool:
+    """True for what is named like something that was deleted."""
+    return path.name.startswith(_TRASH)
+
+
+def remove_debris(path: Path, root: Path) -> None:
+    """Remove what `find_debris` has found, as far as that is possible; others may do the same meanwhile."""
+    with contextlib.suppress(OSError):
+        remove_tree(path if is_trash(path) else move_to_trash(path, root))
 
 
 def move_to_trash(path: Path, root: Path) -> Path:
@@ -87,10 +108,12 @@ def move_to_trash(path: Path, root: Path) -> Path:
 def remove_tree(path: Path) -> None:
     """Remove a folder and everything in it, as far as that is possible; others may do the same meanwhile."""
     if os.name == "nt":  # where read-only files cannot be removed
-        for file in path.rglob("*"):
+        for file in () if path.is_symlink() else path.rglob("*"):
             with contextlib.suppress(OSError):
                 file.chmod(0o700)
     with contextlib.suppress(OSError):  # rmtree does not ignore all of them
+        if path.is_symlink():
+            path.unlink()
         shutil.rmtree(path, ignore_errors=True)
 
 

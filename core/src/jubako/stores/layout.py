@@ -9,10 +9,11 @@ from __future__ import annotations
 import builtins
 import contextlib
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import InvalidArgument
+from jubako.errors import InvalidArgument, StoreError
 from jubako.stores.digests import sha256_of
 from jubako.stores.failures import store_failure
 from jubako.stores.sequence import Sequence
@@ -96,6 +97,17 @@ class Layout:
         """The same of a version that may not exist, or that no tag can name."""
         tag = tag_or_none(name, version)
         return self.manifest_digest(tag) if tag is not None and self.is_version(tag) else None
+
+    def orphaned_records(self, name: str) -> Iterator[Path]:
+        """Records of a name whose version was never published, or is not there; see `Sequence.orphans`."""
+        listed = self.entries(self.root / name)
+        return self.sequence.orphans(name, self.root, listed, lambda version: self.published_digest(name, version))
+
+    def sweep_records(self, name: str) -> None:
+        """Remove these, as far as that is possible."""
+        with contextlib.suppress(OSError, StoreError):  # sweeping is only cleaning
+            listed = self.entries(self.root / name)
+            self.sequence.sweep(name, self.root, listed, lambda version: self.published_digest(name, version))
 
     def reading(self) -> contextlib.AbstractContextManager[None]:
         """Turn an `OSError` of a block that reads into a `StoreError` that names the store."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from jubako.values.tag import Tag
 
 _OWN_ORIGINS = ("saved", "built")
 _TRIES = 20
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def open_store(url: str, kind: StoreKind) -> LocalStore:
@@ -79,6 +80,19 @@ class LocalStore(Store):
         """Exact tags, sorted; folders without a manifest, links, and whatever no tag can name are passed over."""
         return self.layout.tags(name)
 
+    def newest_first(self, name: str) -> builtins.list[Tag]:
+        """All versions of a name: numbered ones by number, and behind them those without a number, by creation time.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self.layout.reading():
+            numbers: dict[str, int] = {}
+            for record in self.layout.sequence.records(name):
+                numbers.setdefault(record.version, record.number)
+        # A record that is damaged inside counts by its name: nothing is opened that this order is about.
+        return sorted(self.layout.tags(name), key=lambda tag: self._age(tag, numbers), reverse=True)
+
     def open(self, tag: Tag) -> Path:
         """Return the version's own folder: nothing is copied."""
         if not self.layout.is_version(tag):
@@ -116,7 +130,8 @@ class LocalStore(Store):
         """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
         self._refuse_taken(tag)
         with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self.layout.root}"):
-            self._sweep(tag.name)
+            sweep(self.layout.root)
+            self.layout.sweep_records(tag.name)
             make_folder(self.layout.root)
             draft = Draft(self.layout.root)
         try:
@@ -219,21 +234,17 @@ class LocalStore(Store):
         records = [record for record in self.layout.sequence.records(tag.name) if record.version == tag.version]
         return [facts for facts in (record.read() for record in records) if facts is not None]
 
+    def _age(self, tag: Tag, numbers: Mapping[str, int]) -> tuple[int, datetime, Tag]:
+        number = numbers.get(str(tag.version), 0)
+        return number, _LONG_AGO if number else self._creation_time(tag), tag
+
     def _creation_time(self, tag: Tag) -> datetime:
         try:
             return read_info(self.layout.place(tag), self.kind).creation_time
         except InvalidManifest as error:  # deleted just now, or damaged: then opening it says so
             if find_disk_error(error) is not None:
                 raise
-            return datetime.min.replace(tzinfo=UTC)
-
-    def _sweep(self, name: str) -> None:
-        sweep(self.layout.root)
-        with contextlib.suppress(OSError):  # sweeping is only cleaning
-            listed = self.layout.entries(self.layout.root / name)
-            self.layout.sequence.sweep(
-                name, self.layout.root, listed, lambda version: self.layout.published_digest(name, version)
-            )
+            return _LONG_AGO
 
     def _refuse_link(self, tag: Tag) -> None:
         link = self.layout.link_before(tag)

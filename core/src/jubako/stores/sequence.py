@@ -138,10 +138,24 @@ class Sequence:
         self._remove_empty(name)
 
     def sweep(self, name: str, drafts: Path, listed: Collection[str], digest_of: Callable[[str], str | None]) -> None:
-        """Remove records whose writer died before it published, or lost against another; never those of live writers.
+        """Remove the `orphans` of a name, and its folder if nothing is left in it."""
+        for path in self.orphans(name, drafts, listed, digest_of):
+            path.unlink(missing_ok=True)
+        self._remove_empty(name)
+
+    def names(self) -> list[str]:
+        """The names that have a folder of records, whether versions or not."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(path.name for path in self._folder.iterdir())
+        return []
+
+    def orphans(
+        self, name: str, drafts: Path, listed: Collection[str], digest_of: Callable[[str], str | None]
+    ) -> Iterator[Path]:
+        """Records whose writer died before it published, or lost against another; never those of live writers.
 
         Args:
-            name: whose records are swept.
+            name: whose records are looked at.
             drafts: the folder where drafts are; a writer's is there until it has published.
             listed: versions that were there a moment ago.
             digest_of: version to the digest of its manifest, or None if it is not published.
@@ -158,12 +172,11 @@ class Sequence:
             digest = digest_of(record.version)
             # A damaged record of a version that exists stays: to lose it could change which version is the latest.
             if digest is None or (facts is not None and digest != facts.manifest_sha256):
-                record.path.unlink(missing_ok=True)
+                yield record.path
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for path in (self._folder / name).glob(".draft-*"):
+            for path in list((self._folder / name).glob(".draft-*")):
                 if not (drafts / path.name).exists():
-                    path.unlink(missing_ok=True)
-        self._remove_empty(name)
+                    yield path
 
     def _put(self, record: Record, aside: Path, facts: Facts) -> None:
         make_facts_folder(self._folder.parent)

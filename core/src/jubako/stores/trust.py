@@ -8,18 +8,38 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+import attrs
+
 from jubako.errors import InvalidArgument, StoreError
 from jubako.stores.durability import make_facts_folder
 from jubako.stores.private import is_open_to_others
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# As long as the beginning of a digest, and the beginning of none.
+_REVOKED = b"#sha256"
+
+
+@attrs.frozen
+class TrustEntry:
+    """A digest that is trusted.
+
+    Args:
+        digest: `sha256:` and 64 hexadecimal digits.
+        note: what stands behind it in the file, such as the tag and the day.
+        is_setting: True if it is one of the setting `trust.digests`, not of the file.
+    """
+
+    digest: str
+    note: str
+    is_setting: bool
 
 
 class TrustStore:
     """Trusted digests: those of the settings, and those in the file `<home>/.store/trust`; safe for several processes.
 
     The file has one digest a line, with a note for people behind it. It is created with mode 0600. A line that is no
-    digest is passed over, so that one cut short by a crash trusts nothing. It is not used if another account could have
+    digest is passed over, so that one cut short by a crash trusts nothing, and one whose beginning was written over,
+    to take trust back, neither. It is not used if another account could have
     written it, or put another file in its place.
 
     Args:
@@ -70,25 +90,66 @@ class TrustStore:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StoreError(
-                f"{self._path} cannot be written.",
-                why=f"{error.strerror}.",
-                do="check the folder's owner, mode and free space",
-            ) from error
+            raise self._not_written(error) from error
+        return True
+
+    def entries(self) -> tuple[TrustEntry, ...]:
+        """What is trusted: the lines of the file in their order, then the digests of the settings.
+
+        Raises:
+            StoreError: see `is_trusted`.
+        """
+        lines = self._lines_of_file()
+        notes = {line[: match.end()]: line[match.end() :].strip() for line in lines if (match := _digest_of(line))}
+        of_file = tuple(TrustEntry(digest, note, is_setting=False) for digest, note in notes.items())
+        return of_file + tuple(TrustEntry(digest, "", is_setting=True) for digest in sorted(self._settings_digests))
+
+    def distrust(self, digest: str) -> bool:
+        """Take trust back: write over the beginning of the digest's lines in the file; on disk when this returns.
+
+        In place, so that what others append meanwhile is not lost. A digest of the settings stays trusted.
+
+        Returns:
+            False if the file does not have it.
+
+        Raises:
+            InvalidArgument: it is no digest.
+            StoreError: the file cannot be read or written.
+        """
+        if _checked(digest) not in self._digests_of_file():
+            return False
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | _NO_FOLLOW)
+            with os.fdopen(descriptor, "r+b", buffering=0) as file:
+                content = file.readall()
+                for found in re.finditer(rb"^" + digest.encode() + rb"(?=\s|\Z)", content, re.MULTILINE):
+                    file.seek(found.start())
+                    file.write(_REVOKED)
+                os.fsync(descriptor)
+        except OSError as error:
+            raise self._not_written(error) from error
         return True
 
     def _digests_of_file(self) -> frozenset[str]:
+        return frozenset(match[0] for line in self._lines_of_file() if (match := _digest_of(line)))
+
+    def _lines_of_file(self) -> list[str]:
         try:
             descriptor = self._open_file()
         except FileNotFoundError:
-            return frozenset()
+            return []
         except OSError as error:
             raise StoreError(f"{self._path} cannot be read.", why=f"{error.strerror}.") from error
         with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
             self._refuse_foreign_hands(os.fstat(descriptor))
-            return frozenset(
-                match[0] for line in file if (match := _DIGEST.match(line)) and _ends_word(line, match.end())
-            )
+            return list(file)
+
+    def _not_written(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"{self._path} cannot be written.",
+            why=f"{error.strerror}.",
+            do="check the folder's owner, mode and free space",
+        )
 
     def _open_file(self) -> int:
         if os.name != "posix":
@@ -143,5 +204,6 @@ def _ends_with_line_feed(descriptor: int) -> bool:
     return os.read(descriptor, 1) == b"\n"
 
 
-def _ends_word(line: str, end: int) -> bool:
-    return end == len(line) or line[end].isspace()
+def _digest_of(line: str) -> re.Match[str] | None:
+    match = _DIGEST.match(line)
+    return match if match and (match.end() == len(line) or line[match.end()].isspace()) else None

@@ -112,6 +112,10 @@ class Tag:
             raise InvalidArgument(f"tag {self} names no exact version.", do="resolve it in a store first")
         return PurePosixPath(self.name, str(self.version))
 
+    def latest_path(self) -> PurePosixPath:
+        """`name/latest`: where BentoML's stores note the latest version. Those of Jubako have no such file."""
+        return PurePosixPath(self.name, LATEST)
+
     def __str__(self) -> str:
         return self.name if self.version is None else f"{self.name}:{self.version}"
 
