@@ -86,6 +86,6 @@ DISTROS: Mapping[str, Distro] = {
         "docker.io/nvidia/cuda:{cuda}-cudnn-runtime-ubi8",
     ),
     "amazonlinux": Distro(
-        "docker.io/library/amazonlinux:2023", ("3.11", "3.12"), _RPM_PACKAGE, _DNF, "-", "python{python}"
+        "docker.io/library/amazonlinux:2023", PYTHON_VERSIONS, _RPM_PACKAGE, _DNF, "-", "python{python}"
     ),
 }
