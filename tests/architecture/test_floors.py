@@ -51,7 +51,7 @@ ONLY_IN = {
     "importlib.metadata": ("jubako.plugins", "jubako.bentos", "jubako.models", "jubako.cli", "jubako.testing"),
     "quart": ("jubako.server",),
     "hypercorn": ("jubako.server",),
-    "click": ("jubako.cli",),
+    "click": ("jubako.cli", "jubako.testing"),
     "yaml": ("jubako._documents",),
 }
 

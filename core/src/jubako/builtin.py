@@ -13,6 +13,8 @@ from jubako.contracts.offers import (
     BackendType,
     BatchPolicyType,
     BuildStepType,
+    CheckType,
+    CommandType,
     DescriptorType,
     HttpServerType,
     Offer,
@@ -21,6 +23,28 @@ from jubako.contracts.offers import (
     SerializerType,
     StoreType,
 )
+
+# By name: a dot stands between a group and its command. The modules are imported when a command is typed.
+_COMMANDS = {
+    "build": ("jubako.cli.build:command", "Build a Bento from a service and its models."),
+    "config": ("jubako.cli.config:command", "Look at the settings that are in force."),
+    "config.show": ("jubako.cli.config.show:command", "Show every setting, and where its value is from."),
+    "delete": ("jubako.cli.delete:command", "Delete Bentos."),
+    "gc": ("jubako.cli.gc:command", "Remove what nobody needs any more."),
+    "get": ("jubako.cli.get:command", "Show what is known of a Bento."),
+    "list": ("jubako.cli.list:command", "List Bentos."),
+    "models": ("jubako.cli.models:command", "Look after the models of the store."),
+    "models.delete": ("jubako.cli.models.delete:command", "Delete models."),
+    "models.get": ("jubako.cli.models.get:command", "Show what is known of a model."),
+    "models.list": ("jubako.cli.models.list:command", "List models."),
+    "models.trust": ("jubako.cli.models.trust:command", "Let a model load that can run code."),
+    "models.untrust": ("jubako.cli.models.untrust:command", "Take back the trust in models."),
+    "models.verify": ("jubako.cli.models.verify:command", "Compare every file of models with what was stored."),
+    "plugins": ("jubako.cli.plugins:command", "Show installed plugins, or write a new one."),
+    "serve": ("jubako.cli.serve:command", "Serve a service over HTTP."),
+    "verify": ("jubako.cli.verify:command", "Compare every file of Bentos with what was stored."),
+}
+_CHECKS: dict[str, tuple[str, str]] = {}
 
 
 @hookimpl
@@ -217,6 +241,15 @@ def jubako_register_descriptors() -> Iterable[DescriptorType]:
         summary="Forms of several parts.",
         descriptor="jubako.descriptors.multipart:Multipart",
     )
+
+
+@hookimpl
+def jubako_register_commands() -> Iterable[CommandType | CheckType]:
+    """Offer everything that `jubako --help` lists, and what `jubako doctor` looks at."""
+    for name, (command, summary) in _COMMANDS.items():
+        yield CommandType(name=name, summary=summary, command=command)
+    for name, (check, summary) in _CHECKS.items():
+        yield CheckType(name=name, summary=summary, check=check)
 
 
 def closed_kinds() -> Iterable[Offer]:

@@ -17,7 +17,7 @@ def test_help_lists_every_command_and_the_exit_codes(jubako, option):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert {"build", "config", "models", "plugins", "serve"} <= {words[0] for words in lines if words}
     assert (
-        "Exit codes: 0, done; 1, it could not be done, and stderr says why; 2, the command line is wrong."
+        "Exit codes: 0, done; 1, it could not be done, and stderr says why; 2, the command line is wrong; 130, Ctrl-C."
         in " ".join(done.stdout.split())
     )
 
@@ -69,13 +69,20 @@ def test_it_runs_as_a_module(site):
     assert done.stdout == f"jubako {version('jubako')}\n"
 
 
-def test_help_imports_no_command_and_composes_nothing(site):
+def test_a_command_of_the_core_loads_no_plugin_and_no_other_command(site):
+    site.install_plugin("loud_commands", "import sys\nsys.stderr.write('loaded\\n')")
     code = (
-        "import sys\nfrom jubako.cli import main\nmain(['--help'], standalone_mode=False)\nprint(*sorted(sys.modules))"
+        "import sys\nfrom jubako.cli import main\nmain(['config', 'show', 'server.port'], standalone_mode=False)\n"
+        "print(*sorted(sys.modules))"
     )
-    loaded = site.run_python("-c", code).stdout.splitlines()[-1].split()
-    assert [name for name in loaded if name.startswith("jubako.cli")] == ["jubako.cli", "jubako.cli._group"]
-    assert not {"jubako.plugins", "jubako.settings", "numpy", "quart", "hypercorn", "yaml"} & set(loaded)
+    done = site.run_python("-c", code, JUBAKO_PLUGINS="loud_commands")
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert done.stderr == ""
+    assert {name for name in loaded if name.startswith("jubako.cli.") and "._" not in name} == {
+        "jubako.cli.config",
+        "jubako.cli.config.show",
+    }
+    assert not {"jubako.cli._plugin_commands", "numpy", "quart", "hypercorn"} & loaded
 
 
 def best_of(runs, *arguments):

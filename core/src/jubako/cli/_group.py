@@ -1,84 +1,106 @@
-"""A click group whose commands are text references, and that shows Jubako's errors as one paragraph."""
+"""A click group whose commands are offers: the core's own at once, those of plugins when they are needed."""
 
 from __future__ import annotations
 
 import difflib
-import sys
-from collections.abc import Mapping
-from typing import IO, Any
+import errno
+from typing import Any
 
-import attrs
 import click
+from click.shell_completion import CompletionItem
 
 from jubako._references import load_reference
-from jubako.errors import JubakoError
+from jubako.builtin import jubako_register_commands
+from jubako.cli._failures import Interrupted, failure_of
+from jubako.contracts.offers import CommandType
 
 
-@attrs.frozen
-class LazyCommand:
-    """A command that is imported when it is typed.
+class OfferedGroup(click.Group):
+    """A group of the commands that the core and plugins offer; a command is imported when it is typed.
 
-    Args:
-        reference: where the click command is, as "package.module:command".
-        summary: one sentence for the list of commands, so that showing it imports none of them.
-    """
-
-    reference: str
-    summary: str
-
-
-class LazyGroup(click.Group):
-    """A group of `LazyCommand`s.
+    Nothing of a plugin is loaded for a command of the core.
 
     Args:
-        commands_by_name: the commands.
+        group: the group's name in offers, such as `models` of `models.trust`; empty for the root.
         kwargs: what `click.Group` takes.
     """
 
-    def __init__(self, *, commands_by_name: Mapping[str, LazyCommand], **kwargs: Any) -> None:
+    def __init__(self, *, group: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._commands_by_name = commands_by_name
+        self._prefix = f"{group}." if group else ""
+        self._own = self._by_name(offer for offer in jubako_register_commands() if isinstance(offer, CommandType))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, sorted."""
-        return sorted(self._commands_by_name)
+        """The core's names, sorted."""
+        return sorted(self._own)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if there is none of this name."""
-        if cmd_name not in self._commands_by_name:
-            return None
-        command: click.Command = load_reference(self._commands_by_name[cmd_name].reference)
-        return command
+        """Import a command; None if nobody offers it.
+
+        Raises:
+            JubakoError: it is of a plugin, and cannot be used.
+        """
+        if cmd_name in self._own:
+            own: click.Command = load_reference(self._own[cmd_name].command)
+            return own
+        found: click.Command | None = load_reference("jubako.cli._plugin_commands:find_command")(
+            ctx, self._prefix + cmd_name
+        )
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._commands_by_name[name].summary) for name in self.list_commands(ctx)])
+        for heading, offers in (("Commands", self._own), ("Commands of plugins", self._of_plugins(ctx))):
+            if offers:
+                with formatter.section(heading):
+                    formatter.write_dl([(name, offer.summary) for name, offer in sorted(offers.items())])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands with their summaries, without importing them, and the group's options."""
+        offers = {**self._own, **self._of_plugins(ctx)}
+        found = [
+            CompletionItem(name, help=offer.summary)
+            for name, offer in sorted(offers.items())
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that was typed; an unknown one is answered with the nearest that exists."""
         typed = args[0]
-        if not typed.startswith("-") and typed not in self._commands_by_name:
-            near = difflib.get_close_matches(typed, self._commands_by_name, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Commands are {', '.join(self.list_commands(ctx))}."
-            ctx.fail(f"there is no command {typed!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        command = None if typed.startswith("-") else self.get_command(ctx, typed)
+        if command is not None:
+            return typed, command, args[1:]
+        if ctx.resilient_parsing or typed.startswith("-"):
+            return super().resolve_command(ctx, args)
+        names = sorted({*self._own, *self._of_plugins(ctx)})
+        near = difflib.get_close_matches(typed, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Commands are {', '.join(names)}."
+        idle = load_reference("jubako.cli._plugin_commands:idle_plugins")(ctx)
+        missed = f" Plugins that were not loaded: {', '.join(idle)}." if idle and not near else ""
+        raise click.UsageError(f"there is no command {typed!r}. {hint}{missed}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was typed."""
+        """Run the command that was typed; what it raises ends it with one paragraph."""
         try:
             return super().invoke(ctx)
-        except JubakoError as error:
-            # Notes are where people read on, such as which file was being imported.
-            raise _Failure("\n".join([str(error), *getattr(error, "__notes__", ())])) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # whoever read stdout has seen enough; click ends quietly
+            raise failure_of(error) from error
 
+    def _of_plugins(self, context: click.Context) -> dict[str, CommandType]:
+        return self._by_name(load_reference("jubako.cli._plugin_commands:list_commands")(context))
 
-class _Failure(click.ClickException):
-    """An error of Jubako, shown as its own text."""
-
-    exit_code = 1
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {self.message}", file=sys.stderr if file is None else file)
+    def _by_name(self, offers: Any) -> dict[str, CommandType]:
+        """Offers of this group, by what is typed."""
+        named = {
+            offer.name.removeprefix(self._prefix): offer for offer in offers if offer.name.startswith(self._prefix)
+        }
+        return {name: offer for name, offer in named.items() if "." not in name}

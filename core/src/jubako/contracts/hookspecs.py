@@ -16,6 +16,8 @@ from jubako.contracts.extensions import Extension
 from jubako.contracts.offers import (
     BackendType,
     BuildStepType,
+    CheckType,
+    CommandType,
     DescriptorType,
     PayloadType,
     RunnerType,
@@ -220,6 +222,39 @@ def jubako_register_descriptors() -> Iterable[DescriptorType]:  # type: ignore[e
             )
 
     Checked by `jubako.testing.DescriptorTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_commands() -> Iterable[CommandType | CheckType]:  # type: ignore[empty-body]
+    """Offer commands of the command line, and things that `jubako doctor` looks at.
+
+    Called once while a process composes its plugins: for a command that is not the core's, for the list of all commands
+    and for the doctor, so that the core's own commands do not wait for it. The offers of all plugins are put together;
+    a name offered twice cannot be used until one of the plugins is disabled, and the core keeps its own. An empty answer
+    offers nothing.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import CheckType, CommandType
+
+
+        @jubako.hookimpl
+        def jubako_register_commands():
+            yield CommandType(
+                name="annotate",
+                summary="Write remarks on models.",
+                command="jubako_remarks.command:command",
+            )
+            yield CheckType(
+                name="remarks",
+                summary="Whether the server of remarks answers.",
+                requires=("remarks",),
+                check="jubako_remarks.checks:check_server",
+            )
+
+    Checked by `jubako.testing.CommandTests` and `jubako.testing.CheckTests`. Since 0.1.
     """
 
 

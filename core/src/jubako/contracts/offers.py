@@ -12,6 +12,7 @@ from jubako.contracts.build_step import BuildPhase
 from jubako.errors import InvalidArgument
 
 _NAME = re.compile(r"[a-z][a-z0-9_+.-]*")
+_COMMAND_NAME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _IMPORT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -31,6 +32,14 @@ def _check_requires(offer: Any, attribute: Any, requires: tuple[str, ...]) -> No
     for name in requires:
         if not isinstance(name, str) or not _IMPORT_NAME.fullmatch(name):
             raise InvalidArgument(f"offer {offer.name!r} requires {name!r}, which is no import name.")
+
+
+def _is_command_name(_: object, attribute: Any, name: str) -> None:
+    if not _COMMAND_NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"a command cannot be named {name!r}.",
+            do="use a-z, 0-9 and '-', a letter first; a dot stands between a group of the core and its command",
+        )
 
 
 def _is_reference(_: object, attribute: Any, reference: str) -> None:
@@ -181,3 +190,29 @@ class HttpServerType(Offer):
     """
 
     serve: str = attrs.field(validator=_is_reference)
+
+
+@attrs.frozen(kw_only=True)
+class CommandType(Offer):
+    """A command of the command line.
+
+    Args:
+        name: what is typed after `jubako`; with a dot, as in `models.frob`, a command of a group that the core has:
+            `jubako models frob`.
+        summary: what is shown in the list of commands.
+        command: reference to a `click.Command`, which is imported when it is typed.
+    """
+
+    name: str = attrs.field(validator=[_check_name, _is_command_name])
+    command: str = attrs.field(validator=_is_reference)
+
+
+@attrs.frozen(kw_only=True)
+class CheckType(Offer):
+    """Something that `jubako doctor` looks at.
+
+    Args:
+        check: reference to a `contracts.command.Check`.
+    """
+
+    check: str = attrs.field(validator=_is_reference)

@@ -9,6 +9,8 @@ from jubako.contracts.offers import (
     BackendType,
     BatchPolicyType,
     BuildStepType,
+    CheckType,
+    CommandType,
     DescriptorType,
     HttpServerType,
     Offer,
@@ -27,21 +29,24 @@ NOUNS: Mapping[type[Offer], str] = MappingProxyType(
         BuildStepType: "build step",
         BackendType: "backend",
         DescriptorType: "descriptor",
+        CommandType: "command",
+        CheckType: "check",
         BatchPolicyType: "batch policy",
         HttpServerType: "HTTP server",
     }
 )
 
 # Hooks that other plugins can implement; the remaining kinds are offered by the built-in plugin alone.
-HOOKS: Mapping[str, type[Offer]] = MappingProxyType(
+HOOKS: Mapping[str, tuple[type[Offer], ...]] = MappingProxyType(
     {
-        "jubako_register_runner_types": RunnerType,
-        "jubako_register_store_types": StoreType,
-        "jubako_register_serializers": SerializerType,
-        "jubako_register_payload_types": PayloadType,
-        "jubako_register_build_steps": BuildStepType,
-        "jubako_register_backends": BackendType,
-        "jubako_register_descriptors": DescriptorType,
+        "jubako_register_runner_types": (RunnerType,),
+        "jubako_register_store_types": (StoreType,),
+        "jubako_register_serializers": (SerializerType,),
+        "jubako_register_payload_types": (PayloadType,),
+        "jubako_register_build_steps": (BuildStepType,),
+        "jubako_register_backends": (BackendType,),
+        "jubako_register_descriptors": (DescriptorType,),
+        "jubako_register_commands": (CommandType, CheckType),
     }
 )
 

@@ -156,19 +156,20 @@ def _check_implementation(hook: str, implementation: pluggy.HookImpl) -> None:
         )
 
 
-def _checked(hook: str, kind: type[Offer], returned: object, remedy: str) -> list[Offer]:
+def _checked(hook: str, kinds: tuple[type[Offer], ...], returned: object, remedy: str) -> list[Offer]:
+    wanted = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(returned, Iterable):
         raise _Fault(
             PluginStatus.FAILED,
-            f"its hook {hook} returned {type(returned).__name__} instead of several {kind.__name__}",
+            f"its hook {hook} returned {type(returned).__name__} instead of several {wanted}",
             remedy,
         )
     offers: list[Offer] = []
     for offer in islice(returned, _MAX_OFFERS + 1):
-        if not isinstance(offer, kind):
+        if not isinstance(offer, kinds):
             raise _Fault(
                 PluginStatus.FAILED,
-                f"its hook {hook} offered {type(offer).__name__} instead of {kind.__name__}",
+                f"its hook {hook} offered {type(offer).__name__} instead of {wanted}",
                 remedy,
             )
         offers.append(offer)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jubako.testing.backend_tests import BackendTests
     from jubako.testing.batch_policy_tests import BatchPolicyTests
     from jubako.testing.build_step_tests import BuildStepTests
+    from jubako.testing.check_tests import CheckTests
+    from jubako.testing.command_tests import CommandTests
     from jubako.testing.descriptor_tests import DescriptorTests
     from jubako.testing.extension_tests import ExtensionTests
     from jubako.testing.http_server_tests import HttpServerTests
@@ -30,6 +32,8 @@ __all__ = [
     "BackendTests",
     "BatchPolicyTests",
     "BuildStepTests",
+    "CheckTests",
+    "CommandTests",
     "DescriptorTests",
     "ExtensionTests",
     "HttpServerTests",
@@ -46,6 +50,8 @@ _MODULES = {
     "BackendTests": "backend_tests",
     "BatchPolicyTests": "batch_policy_tests",
     "BuildStepTests": "build_step_tests",
+    "CheckTests": "check_tests",
+    "CommandTests": "command_tests",
     "DescriptorTests": "descriptor_tests",
     "ExtensionTests": "extension_tests",
     "HttpServerTests": "http_server_tests",

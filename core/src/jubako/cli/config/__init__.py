@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import click
 
-from jubako.cli._group import LazyCommand, LazyGroup
+from jubako.cli._group import OfferedGroup
 
 __all__ = ["command"]
 
-_COMMANDS = {
-    "show": LazyCommand("jubako.cli.config.show:command", "Show every setting, and where its value is from."),
-}
 
-
-@click.group("config", cls=LazyGroup, commands_by_name=_COMMANDS)
+@click.group("config", cls=OfferedGroup, group="config")
 def command() -> None:
     """Look at the settings that are in force."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import click
 
-from jubako.cli._group import LazyCommand, LazyGroup
+from jubako.cli._group import OfferedGroup
 
 __all__ = ["command"]
 
-_COMMANDS = {
-    "trust": LazyCommand("jubako.cli.models.trust:command", "Let a model load that can run code."),
-}
 
-
-@click.group("models", cls=LazyGroup, commands_by_name=_COMMANDS)
+@click.group("models", cls=OfferedGroup, group="models")
 def command() -> None:
     """Look after the models of the store."""
