@@ -175,10 +175,13 @@ def test_wrong_options_are_refused(context, options):
         build(**options)
 
 
-def test_options_that_do_not_exist_yet_are_not_accepted(context):
-    for name in ("docker", "python", "conda"):
-        with pytest.raises(TypeError):
-            build(**{name: {}})
+def test_nested_options_are_checked_and_recorded(context):
+    bento = jubako.bentos.build("service:svc", docker={"distro": "alpine"}, conda={"dependencies": ["numpy"]})
+    assert bento.info.build["docker"]["distro"] == "alpine"
+    assert bento.info.build["conda"]["dependencies"] == ["numpy"]
+    for name, given, meant in (("docker", "distr", "distro"), ("conda", "pips", "pip"), ("python", "wheel", "wheels")):
+        with pytest.raises(InvalidArgument, match=f"(?s){name}.*unknown key '{given}'. Did you mean '{meant}'"):
+            jubako.bentos.build("service:svc", **{name: {given: "x"}})
 
 
 def test_a_context_that_is_no_folder_is_refused(context):

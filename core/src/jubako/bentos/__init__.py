@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from jubako.bentos.building import build, build_bentofile
+from jubako.bentos.conda_options import CondaOptions
+from jubako.bentos.docker_options import DockerOptions
+from jubako.bentos.python_options import PythonOptions
 from jubako.bentos.stored import delete, get, list, verify
 from jubako.services.bento import Bento
 
-__all__ = ["Bento", "build", "build_bentofile", "delete", "get", "list", "verify"]
+__all__ = [
+    "Bento",
+    "CondaOptions",
+    "DockerOptions",
+    "PythonOptions",
+    "build",
+    "build_bentofile",
+    "delete",
+    "get",
+    "list",
+    "verify",
+]

@@ -12,7 +12,7 @@ import attrs
 
 from jubako._version import __version__
 from jubako.bentos.draft import Draft
-from jubako.bentos.options import BENTOFILE_NAME, BuildOptions, read_bentofile
+from jubako.bentos.options import BENTOFILE_NAME, BuildOptions, read_bentofile, structure_options
 from jubako.bentos.steps.models import store_of
 from jubako.contracts.build_step import BuildStep
 from jubako.contracts.offers import BuildStepType
@@ -40,6 +40,9 @@ def build(
     include: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
     additional_models: Sequence[str | Tag] | None = None,
+    docker: Mapping[str, Any] | None = None,
+    python: Mapping[str, Any] | None = None,
+    conda: Mapping[str, Any] | None = None,
     version: str | None = None,
     build_ctx: str | os.PathLike[str] | None = None,
     _bento_store: Store | None = None,
@@ -60,6 +63,9 @@ def build(
             A file that seems to hold a private key or credentials is an error, unless such a pattern lets it in.
         additional_models: tags of models to pack beside those that the runners declare as `required_models` and those
             that the Service asks for while it is imported.
+        docker: what the image is made of; the fields of `jubako.bentos.DockerOptions`.
+        python: what pip installs; the fields of `jubako.bentos.PythonOptions`.
+        conda: what conda installs; the fields of `jubako.bentos.CondaOptions`.
         version: by the rules of tags; a new one that sorts by time if None.
         build_ctx: the folder to build from; the working directory if None.
 
@@ -76,8 +82,11 @@ def build(
         "include": include,
         "exclude": exclude,
         "additional_models": None if additional_models is None else [str(tag) for tag in additional_models],
+        "docker": docker,
+        "python": python,
+        "conda": conda,
     }
-    options = BuildOptions(service=service, **{key: value for key, value in given.items() if value is not None})
+    options = structure_options({"service": service, **{k: value for k, value in given.items() if value is not None}})
     return build_from(options, version=version, build_ctx=build_ctx, bento_store=_bento_store, model_store=_model_store)
 
 

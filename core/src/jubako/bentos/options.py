@@ -9,6 +9,9 @@ from typing import Any
 import attrs
 
 from jubako._documents import MAX_DOCUMENT_BYTES, parse_yaml, structure
+from jubako.bentos.conda_options import CondaOptions
+from jubako.bentos.docker_options import DockerOptions
+from jubako.bentos.python_options import PythonOptions
 from jubako.errors import BuildError, InvalidArgument
 from jubako.values.tag import Tag
 
@@ -43,6 +46,9 @@ class BuildOptions:
         include: patterns in the form of `.gitignore` of the files to pack.
         exclude: patterns of files not to pack; `!pattern` takes back a built-in one, such as the one for `*.pem`.
         additional_models: tags of models to pack beside those that the runners need.
+        python: what pip installs.
+        conda: what conda installs.
+        docker: what the image is made of.
     """
 
     service: str = attrs.field()
@@ -51,6 +57,9 @@ class BuildOptions:
     include: tuple[str, ...] = attrs.field(default=("*",), converter=_listed, validator=_patterns)
     exclude: tuple[str, ...] = attrs.field(default=(), converter=_listed, validator=_patterns)
     additional_models: tuple[str, ...] = attrs.field(default=(), converter=_listed)
+    python: PythonOptions = attrs.field(factory=PythonOptions)
+    conda: CondaOptions = attrs.field(factory=CondaOptions)
+    docker: DockerOptions = attrs.field(factory=DockerOptions)
 
     @service.validator
     def _check_service(self, _: object, service: object) -> None:
@@ -84,7 +93,25 @@ class BuildOptions:
             "include": list(self.include),
             "exclude": list(self.exclude),
             "additional_models": list(self.additional_models),
+            "python": self.python.to_plain(),
+            "conda": self.conda.to_plain(),
+            "docker": self.docker.to_plain(),
         }
+
+
+def structure_options(given: Mapping[str, Any]) -> BuildOptions:
+    """Make build options of the arguments of `build`; nested ones are mappings, or records that are taken as they are.
+
+    Raises:
+        InvalidArgument: a key is not known, with suggestions, or a value is wrong.
+    """
+    kinds: dict[str, type[Any]] = {"python": PythonOptions, "conda": CondaOptions, "docker": DockerOptions}
+    made = {
+        name: structure(given[name], kind, name, error=InvalidArgument)
+        for name, kind in kinds.items()
+        if name in given and not isinstance(given[name], kind)
+    }
+    return BuildOptions(**{**given, **made})
 
 
 def read_bentofile(path: Path) -> BuildOptions:
