@@ -174,6 +174,10 @@ class InvalidManifest(JubakoError):
     """A `model.yaml` or `bento.yaml` cannot be read."""
 
 
+class InvalidArchive(JubakoError):
+    """An archive is damaged, or holds what no version may."""
+
+
 class ModelDigestMismatch(JubakoError):
     """A stored file is not what its manifest says."""
 

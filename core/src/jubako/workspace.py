@@ -18,6 +18,7 @@ import attrs
 
 from jubako.contracts.offers import StoreType
 from jubako.contracts.store import Store, StoreKind
+from jubako.errors import InvalidArgument
 from jubako.plugins import Composition, compose
 from jubako.settings import Settings, load_settings
 from jubako.stores.trust import TrustStore
@@ -71,6 +72,29 @@ def open_store(composition: Composition, url: str, kind: StoreKind) -> Store:
     opener = composition.resolve(composition.find(StoreType, scheme), "open_store")
     store: Store = opener(url, kind)
     return store
+
+
+def open_other_store(workspace: Workspace, url: str | None, kind: StoreKind) -> Store:
+    """Open a store that was named to copy to or from: a URL, or a path that is written as one.
+
+    Raises:
+        InvalidArgument: none was named, or it has credentials, or it is a bare word.
+        PluginError: no plugin offers the scheme.
+        StoreError: the store cannot be opened.
+    """
+    do = "give the URL of a store, such as file:///mnt/shared/jubako, or a path such as /mnt/shared/jubako"
+    if not url:
+        raise InvalidArgument("no other store was named.", do=do)
+    if "://" in url and "@" in url.partition("://")[2].partition("/")[0]:
+        # What is typed on a command line, and kept as an origin, is read by others.
+        raise InvalidArgument(
+            f"a URL of scheme {url.partition('://')[0]!r} has credentials in it.",
+            why="They would be seen in lists of processes and in logs.",
+            do="leave them out: a store finds its credentials itself, in the environment or in files of its own",
+        )
+    if "://" not in url and "/" not in url and os.sep not in url and url not in (".", "..", "~"):
+        raise InvalidArgument(f"{url!r} names no store.", do=f"{do}; a folder here is './{url}'")
+    return open_store(workspace.composition, url, kind)
 
 
 def current_workspace() -> Workspace:

@@ -69,7 +69,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def draft(self, tag: Tag, *, origin: str = "saved") -> AbstractContextManager[Path]:
+    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> AbstractContextManager[Path]:
         """Give an empty folder to write a new version into; it is published when the block ends without an error.
 
         A block that raises leaves nothing behind. The manifest must be in the folder when the block ends.
@@ -78,6 +78,7 @@ class Store(ABC):
             tag: exact.
             origin: `saved` and `built` take the next number of the sequence and so become `latest`; anything else says
                 where an imported version came from, and it becomes `latest` only if it was created later.
+            is_latest: True makes it `latest` whatever its origin and time of creation.
 
         Raises:
             AlreadyExists: the tag is taken, now or by a faster writer when the block ends.
@@ -91,6 +92,15 @@ class Store(ABC):
         Raises:
             NotFound: there is no such version.
         """
+
+    def read_manifest(self, tag: Tag) -> bytes:
+        """The text of the manifest of an exact version; a remote store fetches nothing else for it.
+
+        Raises:
+            NotFound: there is no such version.
+            OSError: it cannot be read.
+        """
+        return (self.open(tag) / self.kind.manifest_name).read_bytes()
 
     def verify_manifest(self, tag: Tag) -> None:  # noqa: B027  # a store may know nothing of it
         """Check that the manifest of an exact version is the one that was published, as far as the store knows that.

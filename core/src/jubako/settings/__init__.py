@@ -5,7 +5,7 @@ from __future__ import annotations
 from jubako.settings.listing import Setting, list_settings
 from jubako.settings.loading import LoadedSettings, Source, load_settings, load_settings_with_sources
 from jubako.settings.runners import BatchingSettings, OneRunnerSettings, ResourceSettings, RunnersSettings
-from jubako.settings.sections import PluginSettings, Settings, StoreSettings, TrustSettings
+from jubako.settings.sections import ArchiveSettings, PluginSettings, Settings, StoreSettings, TrustSettings
 from jubako.settings.server import (
     AccessLogSettings,
     CorsSettings,
@@ -17,6 +17,7 @@ from jubako.settings.server import (
 
 __all__ = [
     "AccessLogSettings",
+    "ArchiveSettings",
     "BatchingSettings",
     "CorsSettings",
     "LoadedSettings",

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.settings._fields import flag_field, names, names_field, section
+from jubako.settings._fields import flag_field, names, names_field, section, size_field, whole_field
 from jubako.settings.runners import RunnersSettings
 from jubako.settings.server import ServerSettings
 
@@ -39,6 +39,21 @@ class PluginSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ArchiveSettings:
+    """What an archive that is imported may unpack to; a larger one is refused before more than that is written.
+
+    Args:
+        max_members: files and folders.
+        max_bytes: of all files together.
+        max_ratio: bytes that one byte of the archive may unpack to, from 64 MiB on.
+    """
+
+    max_members: int = whole_field(100_000)
+    max_bytes: int = size_field(100 * 1024**3)
+    max_ratio: int = whole_field(200)
+
+
+@attrs.frozen(kw_only=True)
 class StoreSettings:
     """Where models and Bentos are kept.
 
@@ -46,11 +61,13 @@ class StoreSettings:
         home: the folder of the local stores; a relative one is made absolute.
         model_store: URL of the model store; empty means `home`.
         bento_store: URL of the Bento store; empty means `home`.
+        archives: what an archive that is imported may unpack to.
     """
 
     home: Path = attrs.field(default=Path("~/jubako"), converter=_home)
     model_store: str = ""
     bento_store: str = ""
+    archives: ArchiveSettings = attrs.field(factory=ArchiveSettings, validator=section)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +88,22 @@ class TrustSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ContainerSettings:
+    """How images of Bentos are built.
+
+    Args:
+        engine: `docker`, `podman` or `buildah`; empty means the first of them that can be used.
+    """
+
+    engine: str = attrs.field(default="")
+
+    @engine.validator
+    def _check_engine(self, _: Any, engine: object) -> None:
+        if engine not in ("", "docker", "podman", "buildah"):
+            raise InvalidArgument(f"engine cannot be {engine!r}.", do="write docker, podman or buildah, or leave it out")
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """Everything that can be set; `Settings()` holds the defaults.
 
@@ -80,6 +113,7 @@ class Settings:
         plugins: which plugins are loaded.
         stores: where models and Bentos are kept.
         trust: models that may be loaded although their format can run code.
+        containers: how images of Bentos are built.
     """
 
     server: ServerSettings = attrs.field(factory=ServerSettings, validator=section)
@@ -87,3 +121,4 @@ class Settings:
     plugins: PluginSettings = attrs.field(factory=PluginSettings, validator=section)
     stores: StoreSettings = attrs.field(factory=StoreSettings, validator=section)
     trust: TrustSettings = attrs.field(factory=TrustSettings, validator=section)
+    containers: ContainerSettings = attrs.field(factory=ContainerSettings, validator=section)

@@ -41,7 +41,8 @@ class Draft:
     def __init__(self, root: Path) -> None:
         self.path = root / f".draft-{_machine()}-{os.getpid()}-{_start_time(os.getpid())}-{secrets.token_hex(8)}"
         self.content = self.path / "content"
-        self.path.mkdir()
+        # Nobody else may put anything in what is being written: an archive's files are checked as they are.
+        self.path.mkdir(0o700)
         try:
             # Serves writers on other machines and in other containers, who cannot see this process.
             self._lock = _lock(self.path)

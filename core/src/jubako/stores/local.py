@@ -126,7 +126,7 @@ class LocalStore(Store):
         )
 
     @contextlib.contextmanager
-    def draft(self, tag: Tag, *, origin: str = "saved") -> Iterator[Path]:
+    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> Iterator[Path]:
         """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
         self._refuse_taken(tag)
         with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self.layout.root}"):
@@ -137,7 +137,7 @@ class LocalStore(Store):
         try:
             yield draft.content
             with store_failure(f"{self.kind.noun} {tag} was not saved in {self.layout.root}"):
-                self._publish(draft, tag, origin)
+                self._publish(draft, tag, origin, is_latest=is_latest)
         finally:
             draft.close()
 
@@ -165,11 +165,11 @@ class LocalStore(Store):
             place.parent.rmdir()
         remove_tree(trash)
 
-    def _publish(self, draft: Draft, tag: Tag, origin: str) -> None:
+    def _publish(self, draft: Draft, tag: Tag, origin: str, *, is_latest: bool) -> None:
         info = self._read_draft(draft, tag)
         seal(draft.content)
         facts = Facts(origin, sha256_of(draft.content / self.kind.manifest_name), draft.path.name)
-        is_newest = origin in _OWN_ORIGINS or self._is_newer(tag.name, info)
+        is_newest = is_latest or origin in _OWN_ORIGINS or self._is_newer(tag.name, info)
         # Before the rename: no version is ever there without its number, and a number without a version counts nothing.
         record = self.layout.sequence.write(tag.name, str(tag.version), facts, is_numbered=is_newest)
         try:

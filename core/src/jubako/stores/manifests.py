@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from jubako._documents import MAX_DOCUMENT_BYTES, dump_yaml, parse_yaml, structure
+from jubako._documents import MAX_DOCUMENT_BYTES, dump_yaml, parse_yaml, plain, structure
 from jubako.contracts.store import StoreKind
 from jubako.errors import InvalidArgument, InvalidManifest, JubakoError
 from jubako.values.bento import BentoAPI, BentoInfo, BentoModel, BentoRunner
@@ -68,6 +68,22 @@ def write_bento_info(folder: Path, info: BentoInfo) -> None:
 def read_info(folder: Path, kind: StoreKind) -> ModelInfo | BentoInfo:
     """Read the manifest of a version's folder, whichever kind it is."""
     return read_model_info(folder) if kind is StoreKind.MODELS else read_bento_info(folder)
+
+
+def parse_info(content: bytes, where: str, kind: StoreKind) -> ModelInfo | BentoInfo:
+    """Read the text of a manifest that is in no folder yet.
+
+    Args:
+        content: the text; `MAX_DOCUMENT_BYTES` at most.
+        where: what is read, for messages.
+        kind: whose manifest it is.
+
+    Raises:
+        InvalidManifest: see `read_model_info`.
+    """
+    if kind is StoreKind.MODELS:
+        return _checked(where, _parsed(content, where, _ModelDocument).to_info)
+    return _checked(where, _parsed(content, where, _BentoDocument).to_info)
 
 
 @attrs.frozen(kw_only=True)
@@ -192,6 +208,14 @@ BENTO_KEYS = tuple(attrs.fields_dict(_BentoDocument))
 """The keys of `bento.yaml`, in the order in which they are written."""
 
 
+def info_data(info: ModelInfo | BentoInfo) -> dict[str, Any]:
+    """What is written into the manifest, JSON-like and in its order."""
+    data: dict[str, Any] = plain(
+        _model_data(info) if isinstance(info, ModelInfo) else _bento_data(info), "the manifest"
+    )
+    return data
+
+
 def _model_data(info: ModelInfo) -> dict[str, Any]:
     return {
         **_identity(info.tag, info.context.jubako_version, info.creation_time),
@@ -257,15 +281,19 @@ def _read(path: Path, document: type[_T]) -> _T:
             text = file.read(MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         raise InvalidManifest(f"{path} cannot be read.", why=f"{error.strerror}.") from error
-    data = parse_yaml(text, str(path), error=InvalidManifest)
-    return structure(data, document, str(path), error=InvalidManifest)
+    return _parsed(text, str(path), document)
 
 
-def _checked(path: Path, make_info: Callable[[], _T]) -> _T:
+def _parsed(text: bytes, where: str, document: type[_T]) -> _T:
+    data = parse_yaml(text, where, error=InvalidManifest)
+    return structure(data, document, where, error=InvalidManifest)
+
+
+def _checked(where: Path | str, make_info: Callable[[], _T]) -> _T:
     try:
         return make_info()
     except JubakoError as error:
-        raise InvalidManifest(f"{path} cannot be used.", why=error.message, do=error.do) from error
+        raise InvalidManifest(f"{where} cannot be used.", why=error.message, do=error.do) from error
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

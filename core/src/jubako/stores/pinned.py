@@ -76,9 +76,9 @@ class PinnedStore(Store):
             )
         return path
 
-    def draft(self, tag: Tag, *, origin: str = "saved") -> AbstractContextManager[Path]:
+    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> AbstractContextManager[Path]:
         """See `Store`."""
-        return self.inner.draft(tag, origin=origin)
+        return self.inner.draft(tag, origin=origin, is_latest=is_latest)
 
     def delete(self, tag: Tag) -> None:
         """See `Store`."""
