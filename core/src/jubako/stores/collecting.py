@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -49,7 +49,7 @@ def find_store_debris(store: LocalStore) -> list[Debris]:
     return []
 
 
-def remove_store_debris(store: LocalStore, debris: Iterator[Debris] | list[Debris]) -> None:
+def remove_store_debris(store: LocalStore, debris: Iterable[Debris]) -> None:
     """Remove what `find_store_debris` has found, as far as that is possible; and folders that are empty then."""
     root = store.layout.root
     for each in debris:

@@ -46,12 +46,15 @@ class TrustStore:
         home: `$JUBAKO_HOME`.
         settings_digests: trusted beside those of the file.
 
+    Attributes:
+        path: the file, which may not be there.
+
     Raises:
         InvalidArgument: one of `settings_digests` is no digest.
     """
 
     def __init__(self, home: Path, settings_digests: Iterable[str] = ()) -> None:
-        self._path = home / ".store" / "trust"
+        self.path = home / ".store" / "trust"
         self._settings_digests = frozenset(_checked(digest) for digest in settings_digests)
 
     def is_trusted(self, digest: str) -> bool:
@@ -80,8 +83,8 @@ class TrustStore:
             return False
         line = f"{digest} {' '.join(note.split())}".rstrip() + "\n"
         try:
-            make_facts_folder(self._path.parent)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW, 0o600)
+            make_facts_folder(self.path.parent)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW, 0o600)
             try:
                 # A line cut short by a crash must not swallow the next one. One write: appends do not interleave.
                 start = b"" if _ends_with_line_feed(descriptor) else b"\n"
@@ -119,7 +122,7 @@ class TrustStore:
         if _checked(digest) not in self._digests_of_file():
             return False
         try:
-            descriptor = os.open(self._path, os.O_RDWR | _NO_FOLLOW)
+            descriptor = os.open(self.path, os.O_RDWR | _NO_FOLLOW)
             with os.fdopen(descriptor, "r+b", buffering=0) as file:
                 content = file.readall()
                 for found in re.finditer(rb"^" + digest.encode() + rb"(?=\s|\Z)", content, re.MULTILINE):
@@ -139,52 +142,57 @@ class TrustStore:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StoreError(f"{self._path} cannot be read.", why=f"{error.strerror}.") from error
+            raise StoreError(f"{self.path} cannot be read.", why=f"{error.strerror}.") from error
         with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
             self._refuse_foreign_hands(os.fstat(descriptor))
             return list(file)
 
     def _not_written(self, error: OSError) -> StoreError:
         return StoreError(
-            f"{self._path} cannot be written.",
+            f"{self.path} cannot be written.",
             why=f"{error.strerror}.",
             do="check the folder's owner, mode and free space",
         )
 
     def _open_file(self) -> int:
         if os.name != "posix":
-            return os.open(self._path, os.O_RDONLY)
+            return os.open(self.path, os.O_RDONLY)
         # A link is as good as the folder that it stands in.
-        is_link = self._path.parent.is_symlink()
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | (0 if is_link else _NO_FOLLOW))
+        is_link = self.path.parent.is_symlink()
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | (0 if is_link else _NO_FOLLOW))
         try:
-            self._refuse_foreign_folder(self._path.parent, os.fstat(folder))
+            self._refuse_foreign_folder(self.path.parent, os.fstat(folder))
             if is_link:
-                self._refuse_foreign_folder(self._path.parent.parent, self._path.parent.parent.stat())
+                self._refuse_foreign_folder(self.path.parent.parent, self.path.parent.parent.stat())
             # In the very folder that was looked at; and a pipe in its place must not be waited for.
-            return os.open(self._path.name, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK, dir_fd=folder)
+            return os.open(self.path.name, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK, dir_fd=folder)
         finally:
             os.close(folder)
 
     def _refuse_foreign_folder(self, folder: Path, status: os.stat_result) -> None:
         if is_open_to_others(status):
             raise StoreError(
-                f"{self._path} is not used.",
+                f"{self.path} is not used.",
                 why=f"Others than you can write to {folder}, and so could have put it there.",
                 do=f"look through it, then: chown $USER {folder} && chmod go-w {folder}",
             )
 
     def _refuse_foreign_hands(self, status: os.stat_result) -> None:
-        remedy = f"look through it, then: chown $USER {self._path} && chmod 600 {self._path}"
+        remedy = f"look through it, then: chown $USER {self.path} && chmod 600 {self.path}"
         why = ""
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             # Another file of the same owner, linked here by somebody else, must not become what he trusts.
             why = "It is no file of its own."
-            remedy = f"remove it, and trust again what you trust: rm {self._path}"
+            remedy = f"remove it, and trust again what you trust: rm {self.path}"
         elif is_open_to_others(status):
             why = "Others than you could have written to it, and so chosen what runs code here."
         if why:
-            raise StoreError(f"{self._path} is not used.", why=why, do=remedy)
+            raise StoreError(f"{self.path} is not used.", why=why, do=remedy)
+
+
+def is_digest(text: str) -> bool:
+    """True for `sha256:` and 64 hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)

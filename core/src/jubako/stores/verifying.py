@@ -126,8 +126,13 @@ def _inspect(store: Store, tag: Tag, folder: Path) -> Verification:
     with tracking(f"verifying {tag}", size_bytes) as advance:
         faults += _compare(folder, info, found, advance)
     faults.sort(key=lambda fault: fault.path)
-    writable = sorted(path for path, status in found.items() if os.name == "posix" and status.st_mode & 0o222)
+    bad = {fault.path for fault in faults}
+    writable = sorted(path for path, status in found.items() if path not in bad and _is_writable(status))
     return Verification(tag, folder, len(found), size_bytes, tuple(faults), tuple(writable))
+
+
+def _is_writable(status: os.stat_result) -> bool:
+    return os.name == "posix" and bool(status.st_mode & 0o222)
 
 
 def _without_file(error: JubakoError) -> str:

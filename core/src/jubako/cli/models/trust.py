@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from jubako.cli._options import read_settings, settings_options
-from jubako.cli._stdout import stdout_for_the_answer
+from jubako.cli._completion import complete_models
+from jubako.cli._help import examples
+from jubako.cli._options import settings_options
+from jubako.cli._output import output_option, show
+from jubako.cli._stores import opened_workspace
+from jubako.cli._tables import UNLIMITED, format_table, printable
 from jubako.contracts.offers import SerializerType
 from jubako.errors import PluginError
 from jubako.models import Model, get
 from jubako.plugins import Composition
-from jubako.workspace import Workspace, open_workspace, using_workspace
+from jubako.stores.trust import TrustEntry
+from jubako.workspace import Workspace
 
 
 @attrs.frozen
@@ -34,25 +38,39 @@ class _Outcome:
     status: str
 
 
-@click.command("trust")
-@click.argument("tag")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
+@click.command("trust", epilog=examples("jubako models trust iris:latest", "jubako models trust --list"))
+@click.argument("tag", required=False, shell_complete=complete_models)
+@click.option("--list", "is_list", is_flag=True, help="Show what is trusted on this machine.")
+@output_option("table", "json", "yaml")
 @settings_options
-def command(tag: str, as_json: bool, config: Path | None, strict_plugins: bool | None) -> None:
+def command(tag: str | None, is_list: bool, output: str, config: Path | None, strict_plugins: bool | None) -> None:
     """Let the model TAG load on this machine although it can run code: whoever made it can then do all that you can.
 
     The digest of its files is written to .store/trust in the home of Jubako, after they were checked against it; a
-    changed model has another digest. To take it back, remove the line of the digest from that file.
+    changed model has another digest. To take it back: jubako models untrust.
     """
-    with stdout_for_the_answer():
-        with using_workspace(open_workspace(read_settings(config, strict_plugins))) as workspace:
-            outcome = _trust(get(tag), workspace)
-        data = _data(outcome)
-    if as_json:
-        click.echo(json.dumps(data, indent=2))
-        return
+    if is_list == bool(tag):
+        raise click.UsageError("give the tag of a model, or --list alone.")
+    with opened_workspace(config, strict_plugins) as workspace:
+        if tag is None:
+            _show_entries(workspace.trust.entries(), output)
+            return
+        data = _data(_trust(get(tag), workspace))
     # Not wrapped: a digest is there to be copied.
-    click.echo("\n".join([f"{data['tag']}: {data['status']}", *_lines(data)]))
+    show(data, output, lambda _: "\n".join([f"{data['tag']}: {data['status']}", *_lines(data)]))
+
+
+def _show_entries(entries: Sequence[TrustEntry], output: str) -> None:
+    rows = [
+        (entry.digest, entry.note or ("the setting trust.digests" if entry.is_setting else "")) for entry in entries
+    ]
+    data = [{"digest": entry.digest, "note": entry.note, "is_setting": entry.is_setting} for entry in entries]
+    show(
+        data,
+        output,
+        lambda _: format_table(("DIGEST", "NOTE"), rows, UNLIMITED) if rows else "No model is trusted.",
+        ids=lambda: (entry.digest for entry in entries),
+    )
 
 
 def _trust(model: Model, workspace: Workspace) -> _Outcome:
@@ -94,9 +112,4 @@ def _lines(data: Mapping[str, Any]) -> list[str]:
         formats += "; custom objects, code"
     origin = {"": "not recorded", "saved": "saved into this store"}.get(data["origin"], data["origin"])
     facts = {"digest": data["digest"], "format": formats, "origin": origin}
-    return [f"  {key:<8}{_printable(value)}" for key, value in facts.items()]
-
-
-def _printable(text: str) -> str:
-    """The text without what could move the cursor: it comes from files that others may have written."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return [f"  {key:<8}{printable(value)}" for key, value in facts.items()]
