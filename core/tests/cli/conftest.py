@@ -1,20 +1,78 @@
-"""Running the command line in this process."""
+"""Running the command line in this process, and through the executable on a terminal."""
 
 from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from jubako.cli import main
 
+EXECUTABLE = Path(sys.executable).with_name("jubako")
+
 
 @pytest.fixture
 def jubako(tmp_path, monkeypatch):
-    """Return a function that runs `jubako` with arguments, in an empty home and with a terminal of 100 columns."""
+    """Return a function that runs `jubako` with arguments, in an empty home and with no terminal."""
     monkeypatch.setenv("JUBAKO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments, **environment):
         return CliRunner().invoke(main, arguments, prog_name="jubako", env=environment)
+
+    return run
+
+
+def environment_of(home, **more):
+    """The environment of a program: that of the tests, without what decides how it looks."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        clean.pop(name, None)
+    return {**clean, "JUBAKO_HOME": str(home), **more}
+
+
+@pytest.fixture
+def executable(tmp_path):
+    """Return a function that runs the installed program in a pipe, in an empty home, and returns what became of it."""
+
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [EXECUTABLE, *arguments],
+            check=False,
+            env=environment_of(tmp_path / "home", COLUMNS="80", **environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Return a function that runs the installed program on a terminal of so many columns, and returns its lines."""
+    fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
+
+    def run(columns, *arguments, **environment):
+        clean = environment_of(tmp_path / "home", TERM="xterm", **environment)
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        written = b""
+        with (
+            os.fdopen(ours, "rb", buffering=0) as screen,
+            subprocess.Popen([EXECUTABLE, *arguments], env=clean, stdin=theirs, stdout=theirs, stderr=theirs),
+        ):
+            os.close(theirs)
+            with contextlib.suppress(OSError):  # how Linux says that nobody has the other end any more
+                while part := screen.read(65536):
+                    written += part
+        return written.decode().replace("\r\n", "\n").splitlines()
 
     return run

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from jubako.cli._plugin_views import plugins_table
+from jubako.plugins import compose
+
 TOY = """
 import jubako
 from jubako.contracts.offers import RunnerType, StoreType
@@ -76,9 +79,16 @@ def test_help_lists_the_options_that_need_no_command(jubako):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_the_table_fits_the_terminal(plugins, columns):
-    done = plugins(COLUMNS=str(columns), JUBAKO_PLUGINS="")
-    assert max(map(len, done.stdout.splitlines())) <= max(columns, 75)
+def test_the_table_fits_the_terminal(site, columns):
+    site.install_plugin("toy_runner", TOY)
+    composition = compose()
+    assert max(map(len, plugins_table(composition, columns).splitlines())) <= columns
+
+
+def test_in_a_pipe_a_plugin_is_one_line(plugins):
+    done = plugins()
+    assert len(line_of(done, "builtin ")) > 200
+    assert plugins("-q").stdout.split() == ["builtin", "broken", "sklearn_runner", "toy_runner"]
 
 
 def test_one_plugin_is_shown_in_full(plugins):

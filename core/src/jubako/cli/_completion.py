@@ -1,4 +1,4 @@
-"""What the shell offers for the rest of a word: tags in the local store.
+"""What the shell offers for the rest of a word: tags in the local store, plugins, settings.
 
 Called at each press of a key: only names of folders are read, nothing of a plugin is imported, and whatever goes wrong
 is an empty list.
@@ -7,14 +7,15 @@ is an empty list.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from jubako.contracts.store import StoreKind
-from jubako.settings import load_settings
+from jubako.plugins.discovery import discover
+from jubako.settings import Settings, list_settings, load_settings
 from jubako.stores.places import path_of_url
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -36,6 +37,30 @@ def complete_bentos(context: click.Context, _: click.Parameter, incomplete: str)
 def complete_any_tag(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of models and of Bentos, and after a colon their versions."""
     return _complete(context, incomplete, *StoreKind)
+
+
+def complete_plugins(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of installed plugins; none of them is imported."""
+    return _items(incomplete, lambda: (candidate.name for candidate in discover()))
+
+
+def complete_settings(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Keys of settings, and their sections."""
+
+    def keys() -> Iterator[str]:
+        for setting in list_settings(Settings()):
+            parts = setting.key.split(".")
+            yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+    return _items(incomplete, keys)
+
+
+def _items(incomplete: str, values: Callable[[], Iterable[str]]) -> list[CompletionItem]:
+    try:
+        found = sorted({value for value in values() if value.startswith(incomplete)})
+    except Exception:  # noqa: BLE001  # as below
+        return []
+    return [CompletionItem(value) for value in found[:_MOST]]
 
 
 def _complete(context: click.Context, incomplete: str, *kinds: StoreKind) -> list[CompletionItem]:

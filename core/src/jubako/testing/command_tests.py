@@ -69,7 +69,7 @@ class CommandTests:
         assert f"Usage: {typed}" in usage
         assert not rest.startswith("Options:"), "its function has no docstring"
         _, _, shown = rest.partition("Examples:\n")
-        assert f"  {typed}" in shown, f"give it the epilog of jubako.cli.kit.examples({typed + ' ...'!r})"
+        assert f"  {typed}" in shown, f"click.command(..., epilog=jubako.cli.kit.examples({typed + ' ...'!r}))"
         too_long = [line for line in done.stdout.splitlines() if len(line) > _WIDTH]
         assert not too_long, f"longer than {_WIDTH} characters: {too_long}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,10 @@ import attrs
 import click
 
 from jubako._documents import dump_yaml, plain, suggest
+from jubako.cli._completion import complete_settings
+from jubako.cli._help import examples
 from jubako.cli._options import read_settings_with_sources, settings_options
+from jubako.cli._output import output_option, show
 from jubako.cli._tables import format_table
 from jubako.errors import NotFound
 from jubako.server.redaction import HIDDEN, redact
@@ -34,11 +36,14 @@ class _Shown:
     source: Source
 
 
-@click.command("show")
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
+@click.command(
+    "show",
+    epilog=examples("jubako config show server.port server.cors", "jubako config show --config production.yaml --json"),
+)
+@click.argument("keys", nargs=-1, metavar="[KEY]...", shell_complete=complete_settings)
+@output_option("table", "json", "yaml")
 @settings_options
-def command(keys: tuple[str, ...], as_json: bool, config: Path | None, strict_plugins: bool | None) -> None:
+def command(keys: tuple[str, ...], output: str, config: Path | None, strict_plugins: bool | None) -> None:
     """Show every setting, its value and where that is from: a default, the file, the environment, the command line.
 
     KEY is a setting such as server.port, or a section such as server.cors; several can be given. Keys and passwords
@@ -46,11 +51,13 @@ def command(keys: tuple[str, ...], as_json: bool, config: Path | None, strict_pl
     """
     loaded = read_settings_with_sources(config, strict_plugins)
     shown = _chosen([_show(setting, loaded.sources) for setting in list_settings(loaded.settings)], keys)
-    if as_json:
-        click.echo(json.dumps(_data(shown, loaded), indent=2))
-        return
     rows = [(one.key, _as_yaml(one.value), str(one.source)) for one in shown]
-    click.echo(format_table(("SETTING", "VALUE", "SOURCE"), rows, shutil.get_terminal_size().columns))
+    show(
+        _data(shown, loaded),
+        output,
+        lambda width: format_table(("SETTING", "VALUE", "SOURCE"), rows, width),
+        ids=lambda: [one.key for one in shown],
+    )
 
 
 def _show(setting: Setting, sources: Mapping[str, Source]) -> _Shown:
