@@ -18,7 +18,7 @@ from jubako.values.tag import Tag
 
 if TYPE_CHECKING:
     from jubako import bentos, io, models
-    from jubako.bentos import Bento, build, build_bentofile, delete, get, list
+    from jubako.bentos import Bento, build, build_bentofile, containerize, delete, get, list
     from jubako.models import Model
     from jubako.runners import Runner, SimpleRunner, batch_method
     from jubako.services import Context, Service, load
@@ -36,6 +36,7 @@ __all__ = [
     "bentos",
     "build",
     "build_bentofile",
+    "containerize",
     "delete",
     "exceptions",
     "get",
@@ -56,6 +57,7 @@ _REFERENCES = {
     "batch_method": "jubako.runners:batch_method",
     "build": "jubako.bentos:build",
     "build_bentofile": "jubako.bentos:build_bentofile",
+    "containerize": "jubako.bentos:containerize",
     "delete": "jubako.bentos:delete",
     "get": "jubako.bentos:get",
     "list": "jubako.bentos:list",

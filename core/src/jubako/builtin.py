@@ -29,6 +29,7 @@ _COMMANDS = {
     "build": ("jubako.cli.build:command", "Build a Bento from a service and its models."),
     "config": ("jubako.cli.config:command", "Look at the settings that are in force."),
     "config.show": ("jubako.cli.config.show:command", "Show every setting, and where its value is from."),
+    "containerize": ("jubako.cli.containerize:command", "Build an image of a Bento, for containers."),
     "delete": ("jubako.cli.delete:command", "Delete Bentos."),
     "gc": ("jubako.cli.gc:command", "Remove what nobody needs any more."),
     "get": ("jubako.cli.get:command", "Show what is known of a Bento."),
@@ -156,6 +157,19 @@ def jubako_register_build_steps() -> Iterable[BuildStepType]:
         summary="Copies the models that the service needs to models/.",
         phase=BuildPhase.MODELS,
         step="jubako.bentos.steps.models:copy_models",
+    )
+    yield BuildStepType(
+        name="conda",
+        summary="Writes env/conda/environment.yml, if a conda environment is asked for.",
+        phase=BuildPhase.ENVIRONMENT,
+        step="jubako.bentos.steps.conda:write_conda_environment",
+    )
+    yield BuildStepType(
+        name="docker",
+        summary="Writes env/docker/, from which the image is built.",
+        # Reads what the steps for the environment have written.
+        phase=BuildPhase.DOCUMENTS,
+        step="jubako.bentos.steps.docker:write_docker_files",
     )
     yield BuildStepType(
         name="readme",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jubako.bentos.building import build, build_bentofile
 from jubako.bentos.conda_options import CondaOptions
+from jubako.bentos.containers.containerizing import containerize
 from jubako.bentos.docker_options import DockerOptions
 from jubako.bentos.python_options import PythonOptions
 from jubako.bentos.stored import delete, get, list, verify
@@ -16,6 +17,7 @@ __all__ = [
     "PythonOptions",
     "build",
     "build_bentofile",
+    "containerize",
     "delete",
     "get",
     "list",

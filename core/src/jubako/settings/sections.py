@@ -100,7 +100,9 @@ class ContainerSettings:
     @engine.validator
     def _check_engine(self, _: Any, engine: object) -> None:
         if engine not in ("", "docker", "podman", "buildah"):
-            raise InvalidArgument(f"engine cannot be {engine!r}.", do="write docker, podman or buildah, or leave it out")
+            raise InvalidArgument(
+                f"engine cannot be {engine!r}.", do="write docker, podman or buildah, or leave it out"
+            )
 
 
 @attrs.frozen(kw_only=True)
