@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,10 +74,8 @@ def test_what_is_not_plain_yaml_is_refused_with_its_place(text, message):
 def test_a_document_that_grows_by_aliases_is_refused_at_once():
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip("abcdefgh", "bcdefghi", strict=True)]
-    started = time.perf_counter()
     with pytest.raises(ConfigurationError, match="aliases stand for more than 10,000 values"):
         parse_yaml("\n".join(lines), "bomb.yaml")
-    assert time.perf_counter() - started < 5
 
 
 def test_a_few_aliases_are_read():
@@ -87,10 +84,8 @@ def test_a_few_aliases_are_read():
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000])
 def test_a_document_that_is_very_deep_is_refused_at_once(text):
-    started = time.perf_counter()
     with pytest.raises(ConfigurationError, match="levels deep"):
         parse_yaml(text, "deep.yaml")
-    assert time.perf_counter() - started < 5
 
 
 def test_a_document_that_is_too_large_is_refused_unread():

@@ -70,7 +70,7 @@ def test_another_thread_is_in_another_context(tmp_path, composition):
     with using_workspace(workspace):
         thread = threading.Thread(target=lambda: seen.append(current_workspace()))
         thread.start()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert len(seen) == 1
     assert seen[0] is not workspace
 
@@ -90,7 +90,7 @@ print(seen[0].model_store.url)
 def test_a_script_has_one_default_from_its_environment_for_all_threads(tmp_path):
     environment = {"JUBAKO_HOME": str(tmp_path), "PATH": ""}
     script = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, timeout=50, check=True
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, timeout=60, check=True
     )
     assert script.stdout.strip() == tmp_path.as_uri()
     assert list(tmp_path.iterdir()) == []
@@ -101,6 +101,6 @@ def test_a_script_reads_the_file_that_the_environment_names(tmp_path):
     environment = {"JUBAKO_CONFIG": str(tmp_path / "jubako.yaml"), "PATH": ""}
     command = "from jubako.workspace import current_workspace; print(current_workspace().bento_store.url)"
     script = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, env=environment, timeout=50, check=True
+        [sys.executable, "-c", command], capture_output=True, text=True, env=environment, timeout=60, check=True
     )
     assert script.stdout.strip() == (tmp_path / "there").as_uri()

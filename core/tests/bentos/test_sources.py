@@ -204,7 +204,7 @@ def test_a_file_swapped_for_a_link_is_never_followed(tmp_path):
                 continue
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert read <= {b"plain", b""}
 
 

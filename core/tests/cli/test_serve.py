@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+# Longer than any test waits: what would take it is never done in time.
+NEVER_S = "3600"
 
 SERVICE = """
 import asyncio, pathlib, sys, threading, time
@@ -94,16 +96,14 @@ def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(sta
 
 
 def test_idle_connections_do_not_delay_the_exit(start):
-    server = start("service:svc")
+    server = start("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S, JUBAKO_SERVER__KEEP_ALIVE_S=NEVER_S)
     port = server.wait_until_ready()
     idle = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S) for _ in range(5)]
     for connection in idle:
         connection.request("GET", "/livez")
         assert connection.getresponse().read() == b"\n"
-    started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
-    assert time.monotonic() - started < 3.0
     for connection in idle:
         connection.close()
 
@@ -111,12 +111,10 @@ def test_idle_connections_do_not_delay_the_exit(start):
 def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
     server.wait_until_ready()
-    asking = server.ask("/wait", "30")
+    asking = server.ask("/wait", NEVER_S)
     server.wait_until_begun()
-    started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
-    assert time.monotonic() - started < 4.0
     status, body = asking.answered()
     assert status == 503
     assert json.loads(body)["type"] == "urn:jubako:problem:service-unavailable"
@@ -125,25 +123,28 @@ def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
 def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
     server.wait_until_ready()
-    asking = server.ask("/wait_sync", "60")
+    asking = server.ask("/wait_sync", NEVER_S)
     server.wait_until_begun()
-    started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 0
-    assert time.monotonic() - started < 4.0
     assert asking.answered()[0] == 503
 
 
 def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start):
-    server = start("service:svc")
+    server = start("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S)
     server.wait_until_ready()
-    asking = server.ask("/wait", "30")
+    asking = server.ask("/wait", NEVER_S)
     server.wait_until_begun()
     server.process.send_signal(signal.SIGINT)
     server.process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         server.process.wait(1.2)
-    server.process.send_signal(signal.SIGTERM)
+    # One is enough, unless the first had only just been heard of.
+    for _ in range(10):
+        server.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(4)
+            break
     assert server.ended() == 128 + signal.SIGTERM
     answer = asking.answered()
     assert isinstance(answer, Exception) or answer[0] == 503
@@ -154,7 +155,7 @@ def test_a_function_that_blocks_the_loop_cannot_keep_the_process_for_ever(start)
     # The watchdog ends it 5 s after the drain; the exit code says that it was not in order.
     server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.1")
     server.wait_until_ready()
-    server.ask("/block", "60")
+    server.ask("/block", NEVER_S)
     server.wait_until_begun()
     server.process.send_signal(signal.SIGTERM)
     assert server.ended() == 1

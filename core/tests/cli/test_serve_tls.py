@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 import trustme
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 SERVICE = """
 import jubako

@@ -40,7 +40,7 @@ class GatedRunner(Runner):
     def _run_batch(self, rows):
         self.batches.append(np.array(rows))
         self.entered.set()
-        if not self.gate.wait(20):
+        if not self.gate.wait(60):
             raise TimeoutError("the test forgot to open the gate")
         if len(rows) > self.fits:
             raise BatchTooLarge("no room")
@@ -86,13 +86,13 @@ class Dispatch:
             run_past_queue=None,
         )
 
-    def call(self, row, *, timeout_s=20.0, is_single=True):
+    def call(self, row, *, timeout_s=100.0, is_single=True):
         return self.handle.call(RunnerCall("run", (row,), {}, is_single, time.monotonic() + timeout_s))
 
     def start(self, row, **options):
         return asyncio.ensure_future(self.call(row, **options))
 
-    def call_blocking(self, row, *, timeout_s=20.0):
+    def call_blocking(self, row, *, timeout_s=100.0):
         return self.handle.call_blocking(RunnerCall("run", (row,), {}, True, time.monotonic() + timeout_s))
 
 
@@ -130,7 +130,7 @@ async def entered(runner):
     """Waits until the runner is in a batch, with the gate closed."""
 
     async def wait():
-        assert await asyncio.to_thread(runner.entered.wait, 20)
+        assert await asyncio.to_thread(runner.entered.wait, 60)
         runner.entered.clear()
 
     return wait

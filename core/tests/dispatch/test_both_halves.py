@@ -123,7 +123,7 @@ async def test_callers_that_leave_make_room_for_those_that_wait_behind_them(make
     await asyncio.wait(leaving)
     runner.gate.set()
     # Nobody else comes who could set the queue going again.
-    answers = await asyncio.wait_for(asyncio.gather(*running, *behind), 10)
+    answers = await asyncio.wait_for(asyncio.gather(*running, *behind), 60)
     assert [answer[0] for answer in answers] == [0, -1, -2, -3, -6, -7]
 
 
@@ -144,7 +144,7 @@ async def test_a_call_past_its_deadline_is_answered_so_and_not_computed(make_dis
     runner.gate.clear()
     first = dispatch.start(row(0))
     await entered()
-    late = dispatch.start(row(1), timeout_s=0.05)
+    late = dispatch.start(row(1), timeout_s=0.3)
     with pytest.raises(DeadlineExceeded, match="'gated' was not answered within its deadline"):
         await late
     runner.gate.set()
@@ -158,9 +158,9 @@ async def test_a_cut_call_past_its_deadline_ends_once_and_takes_no_other_with_it
     runner.gate.clear()
     first = dispatch.start(row(0))
     await entered()
-    deadline_s = time.monotonic() + 0.05
+    deadline_s = time.monotonic() + 0.3
     late = [dispatch.start(np.ones((5, 1)), is_single=False, timeout_s=deadline_s - time.monotonic()) for _ in range(3)]
-    await asyncio.wait(late, timeout=20)
+    await asyncio.wait(late, timeout=60)
     assert [type(call.exception()) for call in late] == [DeadlineExceeded] * 3
     runner.gate.set()
     await first
@@ -172,7 +172,7 @@ async def test_a_cut_call_ends_once_when_there_is_no_replica_for_its_pieces(make
     calls = [dispatch.start(np.ones((5, 1)), is_single=False) for _ in range(3)]
     await asyncio.sleep(0)
     dispatch.queue.set_outage("they die")
-    await asyncio.wait(calls, timeout=20)
+    await asyncio.wait(calls, timeout=60)
     assert [type(call.exception()) for call in calls] == [ServiceUnavailable] * 3
     assert dispatch.queue.is_idle
     assert dispatch.queue.queued_rows == 0
@@ -220,11 +220,9 @@ async def test_a_call_larger_than_the_whole_queue_is_taken_when_it_is_empty(make
 async def test_a_deadline_shorter_than_the_model_needs_is_refused_once_that_is_known(make_dispatch, runner):
     dispatch = make_dispatch()
     for _ in range(5):
-        dispatch.lanes[0].cost.learn(1, 0.5)
-    started_s = time.monotonic()
-    with pytest.raises(DeadlineExceeded, match=r"The model needs about 0\.\d+ s"):
-        await dispatch.call(row(0), timeout_s=0.2)
-    assert time.monotonic() - started_s < 0.2
+        dispatch.lanes[0].cost.learn(1, 1000)
+    with pytest.raises(DeadlineExceeded, match=r"The model needs about 1000\.000 s"):
+        await asyncio.wait_for(dispatch.call(row(0), timeout_s=500), 60)
     assert runner.batches == []
 
 
@@ -249,7 +247,7 @@ async def test_calls_that_were_late_teach_nothing_about_the_cost(make_dispatch, 
     first = dispatch.start(row(0))
     await entered()
     # A full batch is taken up while another runs; half of it is late when its turn comes.
-    late = [dispatch.start(row(value), timeout_s=0.05) for value in range(32)]
+    late = [dispatch.start(row(value), timeout_s=0.3) for value in range(32)]
     good = [dispatch.start(row(value)) for value in range(32)]
     await asyncio.wait(late)
     learned = []
@@ -263,16 +261,16 @@ async def test_calls_that_were_late_teach_nothing_about_the_cost(make_dispatch, 
 async def test_a_batch_counts_as_computed_until_it_is_even_if_all_its_callers_have_left(make_dispatch, runner, entered):
     dispatch = make_dispatch(max_batch_size=4)
     for _ in range(5):
-        dispatch.lanes[0].cost.learn(4, 2.0)
+        dispatch.lanes[0].cost.learn(4, 2000.0)
     runner.gate.clear()
-    leaving = [dispatch.start(row(value)) for value in range(4)]
+    leaving = [dispatch.start(row(value), timeout_s=9000.0) for value in range(4)]
     await entered()
     for call in leaving:
         call.cancel()
     await asyncio.wait(leaving)
-    behind = dispatch.start(row(5))
+    behind = dispatch.start(row(5), timeout_s=9000.0)
     with pytest.raises(TooManyRequests, match="would be late"):
-        await dispatch.call(row(6), timeout_s=3.0)
+        await dispatch.call(row(6), timeout_s=3000.0)
     runner.gate.set()
     assert (await behind)[0] == -5
 

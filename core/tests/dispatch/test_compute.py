@@ -22,7 +22,7 @@ async def test_users_of_one_thread_who_always_have_work_take_turns():
     for fill in fills:
         thread.when_room(fill)
     fills[0]()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
     thread.stop()
     assert {ran[6:].count(name) for name in "abc"} <= set(range(16, 21))
@@ -31,10 +31,10 @@ async def test_users_of_one_thread_who_always_have_work_take_turns():
 async def test_what_is_alone_leaves_no_room_until_it_has_ended():
     thread = ComputeThread("test", asyncio.get_running_loop())
     gate, done = threading.Event(), asyncio.Event()
-    thread.submit(lambda: gate.wait(20), lambda _: done.set(), is_alone=True)
+    thread.submit(lambda: gate.wait(60), lambda _: done.set(), is_alone=True)
     assert not thread.has_room
     gate.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
     assert thread.has_room
     assert thread.is_idle

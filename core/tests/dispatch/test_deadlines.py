@@ -27,7 +27,7 @@ class Watch:
         self.told.set()
 
     async def until_late(self, count):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.late) < count:
                 self.told.clear()
                 await self.told.wait()

@@ -286,7 +286,7 @@ def test_a_plugin_that_hangs_is_named_with_how_to_disable_it_and_may_still_finis
     )
     with site.start_python("-c", code) as process:
         line = process.stderr.readline()
-        out, rest = process.communicate("go on\n", timeout=50)
+        out, rest = process.communicate("go on\n", timeout=60)
     assert line == (
         "jubako: the plugin sleepy (jubako-sleepy 1.0) has been loading for 0.05 s. "
         "If it hangs, stop this program and set JUBAKO_DISABLE_PLUGINS=sleepy\n"

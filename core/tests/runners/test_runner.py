@@ -73,7 +73,7 @@ async def test_async_calls_work_without_a_server():
 
 async def test_an_async_call_in_place_does_not_block_the_loop():
     release = threading.Event()
-    runner = Answering(lambda rows: rows if release.wait(20) else None)
+    runner = Answering(lambda rows: rows if release.wait(60) else None)
     call = asyncio.ensure_future(runner.async_run(1))
     await asyncio.sleep(0)
     release.set()

@@ -21,7 +21,7 @@ from jubako.services import Service
 from jubako.settings import AccessLogSettings, LoggingSettings, ServerSettings, Settings, StoreSettings
 from jubako.workspace import Workspace, open_workspace
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @attrs.frozen

@@ -299,7 +299,7 @@ class ReleasesBadly(Kept):
 
 
 async def ended(kept):
-    await asyncio.wait_for(kept.has_released.wait(), 10)
+    await asyncio.wait_for(kept.has_released.wait(), 60)
 
 
 ENDINGS = {"returns": 200, "refuses": 400, "fails": 500, "gives what cannot be encoded": 500}
@@ -367,7 +367,7 @@ async def test_an_input_is_let_go_of_when_its_client_leaves(serve_service):
     site = await serve_service(svc)
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"POST /wait HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx")
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     writer.transport.abort()
     await ended(kept)
     assert kept.released == [b"x"]
@@ -378,7 +378,7 @@ async def test_a_thread_that_works_on_after_a_timeout_keeps_its_input(serve_serv
 
     @svc.api(input=kept, output=Text())
     def wait(value):
-        release.wait(10)
+        release.wait(60)
         return "late"
 
     site = await serve_service(svc, timeout_s=0.2)

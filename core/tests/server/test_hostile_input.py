@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from jubako.io import JSON, NumpyNdarray, Text
 from jubako.services import Service
 
 MIB = 2**20
+PATIENCE_S = 60.0
 
 HEAD = b"POST /value HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
@@ -53,7 +53,7 @@ def service() -> Service:
 
 @pytest.fixture
 async def site(serve_service, service):
-    return await serve_service(service, max_body_bytes=MIB, max_body_chunks=100, body_timeout_s=0.5)
+    return await serve_service(service, max_body_bytes=MIB, max_body_chunks=100)
 
 
 class Canary:
@@ -153,7 +153,7 @@ async def test_a_hundred_megabytes_are_refused_and_the_client_gets_the_answer(si
     flooding = asyncio.create_task(flood())
     answer = bytearray()
     with contextlib.suppress(ConnectionError):
-        while data := await asyncio.wait_for(reader.read(65536), 10):
+        while data := await asyncio.wait_for(reader.read(65536), PATIENCE_S):
             answer += data
     assert answer.startswith(b"HTTP/1.1 400" if framing == "lying" else b"HTTP/1.1 413")
     await flooding
@@ -168,12 +168,11 @@ async def test_a_flood_of_chunks_is_refused(site):
 
 
 @pytest.mark.parametrize("sent", [b"", b"[1,"], ids=["nothing", "a part"])
-async def test_a_body_that_does_not_come_is_a_408_in_time(site, sent):
-    started = time.monotonic()
+async def test_a_body_that_does_not_come_is_a_408_in_time(serve_service, service, sent):
+    site = await serve_service(service, body_timeout_s=0.5)
     raw = await site.send_raw(b"POST /value HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n" + sent)
     assert raw.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in raw.lower()
-    assert time.monotonic() - started < 3.0
 
 
 async def test_a_body_that_ends_early_gets_no_answer_and_no_error(site, caplog):
@@ -309,7 +308,7 @@ async def test_clients_that_leave_at_any_moment_leave_nothing_behind(serve_servi
                 writer.close()
                 with contextlib.suppress(ConnectionError):
                     await writer.wait_closed()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while 'in_progress{api="wait",service="deserted"} 0.0' not in (await site.ask("/metrics")).body.decode():
             pass  # the last ones are being given up
     site.stop.set()
@@ -352,7 +351,7 @@ async def test_bodies_of_many_clients_together_are_bounded(serve_service):
     site = await serve_service(svc, max_held_bytes=MIB)
     # Alone it may be larger than all may be together.
     holding = asyncio.create_task(site.ask("/hold", b"[1" + b" " * MIB + b"]"))
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), PATIENCE_S)
     answer = await site.ask("/value", b"[1]")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert answer.json["type"] == "urn:jubako:problem:service-unavailable"
@@ -368,7 +367,7 @@ async def test_an_answer_for_which_there_is_no_room_is_a_503(serve_service):
     async def large(size):
         return "x" * size
 
-    site = await serve_service(svc, max_held_bytes=MIB, write_timeout_s=5)
+    site = await serve_service(svc, max_held_bytes=MIB, write_timeout_s=PATIENCE_S)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
     head = b"POST /large HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 8\r\n\r\n"
     writer.write(head + b"20000000")

@@ -60,7 +60,7 @@ async def test_it_does_not_matter_in_which_pieces_it_comes(serve_app, bad):
         writer.write(bad[start : start + 1])
         await writer.drain()
         await asyncio.sleep(0)
-    assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 400")
+    assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 400")
     writer.close()
 
 
@@ -86,17 +86,17 @@ async def test_a_head_above_the_limit_is_refused_also_if_it_comes_at_once(serve_
 
 
 async def test_a_second_head_that_does_not_come_whole_has_the_time_of_headers(serve_app):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=60))
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=1.0, keep_alive_s=3600))
     raw = await site.send_raw(GOOD + b"GET /ec")
     assert raw.count(b"HTTP/1.1 200") == 1
 
 
 async def test_a_connection_that_was_pipelined_on_stays_for_keep_alive(serve_app):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=1.0))
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=1.0, keep_alive_s=2.0))
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     assert (await site.send_raw(GOOD * 2)).count(b"HTTP/1.1 200") == 2
-    assert loop.time() - began_s >= 1.0
+    assert loop.time() - began_s >= 2.0
 
 
 async def test_an_upgrade_to_http2_is_passed_over(serve_app):
@@ -123,7 +123,7 @@ async def test_requests_sent_without_reading_the_answers_do_not_fill_the_memory(
     writer.write(GOOD * 10_000)
     await reader.readuntil(b"\r\n\r\n")
     # It is cut at last; before that nothing more is read while its answers wait.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110  # the connection's task tells nobody of its end
             await asyncio.sleep(0.01)
     # The system takes some megabytes; all answers are a hundred.
@@ -141,11 +141,11 @@ async def test_an_answer_before_the_end_of_the_body_says_that_the_connection_clo
     site = await serve_app(answer_early)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n")
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     writer.write(b"12345")
     assert head.startswith(b"HTTP/1.1 404")
     assert b"connection: close" in head
-    assert await asyncio.wait_for(reader.read(), 10) == b"no"
+    assert await asyncio.wait_for(reader.read(), 60) == b"no"
     writer.close()
 
 

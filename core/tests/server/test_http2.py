@@ -21,7 +21,7 @@ from jubako.services import Service
 from jubako.settings import ServerSettings
 from jubako.testing.http_server_tests import Applet
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -212,15 +212,16 @@ async def test_an_answer_in_slow_steps_is_not_given_up(serve_app, connect):
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": bytes(65535 * 3), "more_body": True})
-            await asyncio.sleep(0.8)  # the application's own pauses are not its client's
+            await asyncio.sleep(1.8)  # the application's own pauses are not its client's
             await send({"type": "http.response.body", "body": b"end"})
 
-    client = await connect(await serve_app(app, ServerSettings(write_timeout_s=0.5)))
+    client = await connect(await serve_app(app, ServerSettings(write_timeout_s=1.5)))
     stream_id = client.request()
-    for _ in range(2):
-        await asyncio.sleep(0.3)
-        client.h2.increment_flow_control_window(80_000)
-        client.h2.increment_flow_control_window(80_000, stream_id)
+    # Together they take longer than one may.
+    for _ in range(12):
+        await asyncio.sleep(0.15)
+        client.h2.increment_flow_control_window(11_000)
+        client.h2.increment_flow_control_window(11_000, stream_id)
         client.flush()
     client.h2.increment_flow_control_window(80_000)
     client.h2.increment_flow_control_window(80_000, stream_id)
@@ -298,7 +299,7 @@ async def test_headers_above_the_limit_end_the_connection(serve_app, connect, si
 
 
 async def test_headers_that_do_not_come_whole_are_cut_in_time(serve_app, connect):
-    client = await connect(await serve_app(Applet(), ServerSettings(header_timeout_s=0.3, keep_alive_s=60)))
+    client = await connect(await serve_app(Applet(), ServerSettings(header_timeout_s=0.3, keep_alive_s=3600)))
     client.writer.write(frames.HeadersFrame(1, data=b"\x82").serialize())
     for _ in range(10):
         client.writer.write(frames.ContinuationFrame(1, data=b"\x84").serialize())
@@ -308,7 +309,7 @@ async def test_headers_that_do_not_come_whole_are_cut_in_time(serve_app, connect
 
 async def test_a_connection_whose_streams_the_client_has_reset_is_idle(serve_app, connect):
     applet = Applet()
-    client = await connect(await serve_app(applet, ServerSettings(keep_alive_s=0.3)))
+    client = await connect(await serve_app(applet, ServerSettings(keep_alive_s=1.0)))
     stream_id = client.request(b"/listen", b"POST")
     await applet.noted("listening")
     client.h2.reset_stream(stream_id)

@@ -8,7 +8,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 
 import httpx
 import pytest
@@ -16,6 +15,10 @@ import pytest
 from jubako.server.hypercorn_server import serve
 from jubako.settings import ServerSettings
 from jubako.testing.http_server_tests import Applet, HttpServerTests
+
+# Longer than any test waits: what would take it is never done in time.
+NEVER_S = 3600.0
+PATIENCE_S = 60.0
 
 
 class TestHypercorn(HttpServerTests):
@@ -38,14 +41,12 @@ def upgrade_request() -> bytes:
 
 
 async def test_an_open_websocket_does_not_delay_a_stop(serve_app):
-    site = await serve_app(websocket_app)
+    site = await serve_app(websocket_app, ServerSettings(drain_s=NEVER_S))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(upgrade_request())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
-    started = time.monotonic()
     site.stop.set()
     await site.ended()
-    assert time.monotonic() - started < 2.0
     # A ping, which Hypercorn sends at once, and a close frame with code 1012, service restart.
     assert (await reader.read())[:6] == b"\x89\x00\x88\x02\x03\xf4"
     writer.close()
@@ -70,14 +71,12 @@ async def test_a_client_that_reads_nothing_does_not_delay_a_stop(serve_app):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": bytes(20_000_000)})
 
-    site = await serve_app(app, ServerSettings(drain_s=0.2))
+    site = await serve_app(app, ServerSettings(drain_s=0.2, write_timeout_s=NEVER_S))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
     writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
-    started = time.monotonic()
     site.stop.set()
     await site.ended()
-    assert time.monotonic() - started < 4.0
     writer.transport.abort()
 
 
@@ -96,22 +95,19 @@ async def test_a_client_that_reads_nothing_is_cut(serve_app):
     writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
     # Without a limit the application would wait for this client without end; now it sends the rest to nobody.
-    await asyncio.wait_for(ended.wait(), 5.0)
+    await asyncio.wait_for(ended.wait(), PATIENCE_S)
     writer.transport.abort()
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: loc"], ids=["silent", "half a header"])
 async def test_a_connection_without_whole_headers_is_closed_in_time(serve_app, begun):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=60))
-    started = time.monotonic()
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=NEVER_S))
     assert await site.send_raw(begun) == b""
-    assert time.monotonic() - started < 3.0
 
 
 async def test_headers_that_drip_are_cut_in_time(serve_app):
     site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.3))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    started = time.monotonic()
 
     async def drip():
         with contextlib.suppress(ConnectionError):
@@ -122,37 +118,37 @@ async def test_headers_that_drip_are_cut_in_time(serve_app):
 
     dripping = asyncio.create_task(drip())
     with contextlib.suppress(ConnectionError):
-        assert await asyncio.wait_for(reader.read(), 10) == b""
-    assert time.monotonic() - started < 3.0
+        # All of them take many minutes.
+        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     dripping.cancel()
     writer.close()
 
 
 async def test_the_headers_of_a_second_request_have_the_same_limit(serve_app):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=0.2, keep_alive_s=60))
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=1.0, keep_alive_s=NEVER_S))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"GET /echo HT")
-    assert await asyncio.wait_for(reader.read(), 5.0) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     writer.close()
 
 
 async def test_an_idle_connection_is_closed_after_keep_alive(serve_app):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=60, keep_alive_s=0.2))
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=NEVER_S, keep_alive_s=0.2))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
-    assert await asyncio.wait_for(reader.read(), 5.0) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     writer.close()
 
 
 @pytest.mark.parametrize("more", [b"", b"\x00\x00\x10\x01"], ids=["greeting", "half a frame"])
 async def test_an_http2_connection_without_a_request_is_closed_after_keep_alive(serve_app, more):
-    site = await serve_app(Applet(), ServerSettings(header_timeout_s=60, keep_alive_s=0.2))
+    site = await serve_app(Applet(), ServerSettings(header_timeout_s=NEVER_S, keep_alive_s=0.2))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + more)
-    assert len(await asyncio.wait_for(reader.read(), 5.0)) > 0
+    assert len(await asyncio.wait_for(reader.read(), PATIENCE_S)) > 0
     writer.close()
 
 
@@ -274,6 +270,6 @@ def test_connections_that_come_while_the_server_ends_are_closed_with_it(tmp_path
         "    asyncio.run(main(turns))\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-X", "dev", program], check=False, capture_output=True, text=True, timeout=30
+        [sys.executable, "-X", "dev", program], check=False, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert (ended.returncode, ended.stderr) == (0, "")

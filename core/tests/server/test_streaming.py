@@ -21,7 +21,7 @@ from jubako.server.streaming import event_of
 from jubako.services import Service
 from jubako.settings import AccessLogSettings, LoggingSettings
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 VERSIONS = ["HTTP/1.1", "HTTP/2"]
 KINDS = ["async", "sync"]
 EVENTS = {"accept": "text/event-stream"}
@@ -392,7 +392,7 @@ async def test_each_item_has_the_time_of_a_request(serve_service, open_client, k
     service = Service("streams")
     func = stream_async if kind == "async" else stream
     service.api(input=JSON(), output=JSON(), name="stream")(func)
-    client = await open_client(await serve_service(service, timeout_s=0.3))
+    client = await open_client(await serve_service(service, timeout_s=1.0))
     try:
         assert (await client.post("/stream", json=0)).status_code == 504
         answer = await client.post("/stream", json=3, headers=EVENTS)
@@ -438,7 +438,7 @@ async def test_a_stop_lets_a_stream_end_within_the_drain_time_and_cuts_it_then(s
         finally:
             ended.set()
 
-    site = await serve_service(service, drain_s=5 if is_short else 0.1)
+    site = await serve_service(service, drain_s=PATIENCE_S if is_short else 0.1)
     client = await open_client(site)
     async with client.stream("POST", "/stream", json=1) as answer:
         pieces = answer.aiter_text()

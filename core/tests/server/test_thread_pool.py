@@ -31,11 +31,11 @@ class Gate:
 
     def __call__(self, value=None):
         self.entered.release()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
         return value
 
     async def has_been_entered(self) -> None:
-        assert await asyncio.to_thread(self.entered.acquire, timeout=10)
+        assert await asyncio.to_thread(self.entered.acquire, timeout=60)
 
 
 async def test_a_function_runs_in_a_thread_with_the_callers_context(pool):
@@ -128,7 +128,7 @@ async def test_a_call_that_is_given_up_while_it_runs_counts_until_it_returns(poo
     assert await waiting == 2
     # Both threads meet here, so that both have returned from what was given up.
     meeting = threading.Barrier(2)
-    await asyncio.gather(*(pool.run(meeting.wait, 10) for _ in range(2)))
+    await asyncio.gather(*(pool.run(meeting.wait, 60) for _ in range(2)))
     assert pool.abandoned == 0
     assert not pool.is_stuck
 
@@ -151,9 +151,9 @@ async def test_what_goes_on_waits_however_many_wait_and_what_is_posted_runs_with
     pool.post(has_run.set)
     await asyncio.sleep(0)
     gate.opened.set()
-    assert await asyncio.wait_for(going_on, 10) == "went on"
+    assert await asyncio.wait_for(going_on, 60) == "went on"
     assert await asyncio.gather(*blocking) == [0, 1, 2]
-    assert await asyncio.to_thread(has_run.wait, 10)
+    assert await asyncio.to_thread(has_run.wait, 60)
 
 
 async def test_what_is_posted_and_fails_costs_nobody_anything(pool):

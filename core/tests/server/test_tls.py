@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from jubako.services import Service
 from jubako.settings import ServerSettings, SslSettings
 from jubako.testing.http_server_tests import Applet
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 PASSWORD = "correct horse"
 
 
@@ -142,14 +141,12 @@ async def test_a_client_that_speaks_no_tls_gets_nothing_and_others_are_served(se
 
 
 async def test_a_client_that_never_shakes_hands_is_cut_in_time_and_counted_before(serve_app, settings, trusting):
-    site = await serve_app(Applet(), settings(header_timeout_s=0.3, max_connections=1))
-    started_s = time.monotonic()
+    site = await serve_app(Applet(), settings(header_timeout_s=2.0, keep_alive_s=3600, max_connections=1))
     silent_reader, silent_writer = await asyncio.open_connection("127.0.0.1", site.port)
     async with client(trusting) as asking:
         with pytest.raises(httpx.TransportError):
             await asking.get(f"https://localhost:{site.port}/echo")
     assert await asyncio.wait_for(silent_reader.read(), PATIENCE_S) == b""
-    assert time.monotonic() - started_s < 5.0
     silent_writer.close()
 
 

@@ -426,5 +426,5 @@ def test_loads_in_several_threads_do_not_disturb_each_other(project, write_servi
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert answers == {index: index for index in range(6)}

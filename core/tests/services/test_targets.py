@@ -219,7 +219,7 @@ def serve(project, tmp_path):
             [sys.executable, "-c", SERVE, text],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             env=environment,
             check=False,
         )

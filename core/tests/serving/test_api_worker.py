@@ -48,6 +48,6 @@ async def test_a_runner_that_breaks_while_the_application_starts_stays_broken(mo
     await asyncio.sleep(0)
     link.receive(RunnerState("r", is_serving=True))
     link.receive(Prepare())
-    await asyncio.wait_for(link.warm.wait(), 5)
+    await asyncio.wait_for(link.warm.wait(), 60)
     living.cancel()
     assert told.states == [("r", True), ("r", False)]

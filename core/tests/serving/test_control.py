@@ -142,7 +142,7 @@ async def heard(send):
     ended = asyncio.Event()
     link = SupervisorLink(ours, heard.append, lambda: (heard.append(None), ended.set()))
     await asyncio.get_running_loop().run_in_executor(None, send, theirs)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ended.wait()
     link.send(Ready())  # nobody hears it, and nothing happens
     return heard
@@ -186,7 +186,7 @@ def test_descriptors_wait_with_their_record_until_the_other_end_reads():
                 records += decoder.feed(data)
             return records, descriptors
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             records, descriptors = await asyncio.get_running_loop().run_in_executor(None, receive)
         assert records == [big, Fork()]
         assert len(descriptors) == 1

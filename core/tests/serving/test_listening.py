@@ -51,7 +51,7 @@ def test_a_port_can_be_taken_again_at_once():
 
 
 def accept(listening: socket.socket) -> tuple[socket.socket, object]:
-    listening.settimeout(5)
+    listening.settimeout(60)
     return listening.accept()
 
 

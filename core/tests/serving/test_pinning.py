@@ -66,7 +66,7 @@ class Asker:
         """Ask with kind, tag, digest and whether it is the latest; return tag, digest, and whether it is the latest."""
         self._process.stdin.write(json.dumps([how, questions]) + "\n")
         self._process.stdin.flush()
-        return json.loads(await asyncio.wait_for(asyncio.to_thread(self._process.stdout.readline), 30))
+        return json.loads(await asyncio.wait_for(asyncio.to_thread(self._process.stdout.readline), 60))
 
     def close(self):
         self._process.kill()

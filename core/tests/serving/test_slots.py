@@ -48,7 +48,7 @@ class Place(Slot):
 
 async def test_a_first_process_that_the_system_cannot_start_fails_the_start():
     place = Place(NO_MEMORY)
-    await asyncio.wait_for(place.keep(), 5)
+    await asyncio.wait_for(place.keep(), 60)
     with pytest.raises(ProcessEnded, match="the process could not be started") as raised:
         place.first.result()
     assert "Cannot allocate memory" in raised.value.why
@@ -59,9 +59,9 @@ async def test_a_later_one_is_tried_again():
     before, after = Process(), Process()
     place = Place(before, NO_MEMORY, NO_MEMORY, after)
     keeping = asyncio.ensure_future(place.keep())
-    await asyncio.wait_for(place.first, 5)
+    await asyncio.wait_for(place.first, 60)
     before.ended.set_result(9)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while place.child is not after:
             place.has_changed.clear()
             await place.has_changed.wait()

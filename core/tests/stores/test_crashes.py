@@ -41,7 +41,7 @@ def writer():
     ) as it:
         yield Writer(it)
         it.stdin.close()
-        assert it.wait(timeout=10) == 0
+        assert it.wait(timeout=60) == 0
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def test_another_live_processes_draft_is_not_swept_and_a_dead_ones_is(tmp_path):
         sweep(tmp_path)
         assert len(list(tmp_path.iterdir())) == 1
         writer.kill()
-        writer.wait(timeout=10)
+        writer.wait(timeout=60)
         sweep(tmp_path)
         assert list(tmp_path.iterdir()) == []
 

@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("busy_writers.py")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_processes_that_save_delete_and_read_at_once_lose_and_break_nothing(tmp_path):
     command = [sys.executable, str(PROGRAM), str(tmp_path)]
-    program = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    program = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert program.returncode == 0, program.stderr
     store = LocalStore(tmp_path, StoreKind.MODELS)
     saved = {Tag("shared", f"s{saver}-{number:02}") for saver in range(8) for number in range(1, 13)}

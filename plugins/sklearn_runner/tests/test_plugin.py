@@ -27,7 +27,7 @@ print(*sorted(set({HEAVY!r}) & set(sys.modules)))
         env={"JUBAKO_HOME": str(home), "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=60,
         check=False,
     )
     assert done.stderr == ""

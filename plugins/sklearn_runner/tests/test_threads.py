@@ -79,7 +79,7 @@ def test_each_thread_that_computes_is_limited():
     limit.enter()
     thread = threading.Thread(target=compute)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     limit.close()
     assert seen == [{1}]
 

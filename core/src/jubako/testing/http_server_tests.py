@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -21,8 +20,10 @@ from jubako.contracts.http_server import ASGIApp, ASGIReceive, ASGISend, HttpSer
 from jubako.errors import JubakoError
 from jubako.settings import ServerSettings
 
-# Nothing here takes a second; a machine under load may take ten times as long.
-_PATIENCE_S = 10.0
+# Nothing here takes a second; a machine under load may take far longer.
+_PATIENCE_S = 60.0
+# Longer than anybody waits here: what would take it is never done in time.
+_NEVER_S = 3600.0
 
 _GET = b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -208,24 +209,24 @@ class HttpServerTests:
             used = await asyncio.open_connection(*served.address)
             used[1].write(b"GET /echo HTTP/1.1\r\nhost: localhost\r\n\r\n")
             await asyncio.wait_for(used[0].readuntil(b"\r\n\r\n"), _PATIENCE_S)
-            started = time.monotonic()
             served.stop.set()
             await served.ended()
-            assert time.monotonic() - started < 2.0
             for _, writer in (silent, begun, used):
                 writer.close()
 
-        self._run(Applet, scenario)
+        self._run(
+            Applet,
+            scenario,
+            ServerSettings(drain_s=_NEVER_S, header_timeout_s=_NEVER_S, keep_alive_s=_NEVER_S),
+        )
 
     def test_a_stop_ends_a_request_that_outlives_the_drain(self) -> None:
         async def scenario(served: Served) -> None:
             asking = asyncio.create_task(served.ask(_GET))
             await served.applet.noted("waiting")
-            started = time.monotonic()
             served.stop.set()
             answer = await asking
             await served.ended()
-            assert time.monotonic() - started < 4.0
             # It is told, or cut: never answered as if all were well.
             assert answer == b"" or answer.startswith(b"HTTP/1.1 503")
             assert "answered" not in served.applet.notes
@@ -270,7 +271,7 @@ class HttpServerTests:
         settings: ServerSettings | None = None,
     ) -> None:
         async def run() -> None:
-            async with self._serve(make_app(), settings or ServerSettings(drain_s=5.0)) as served:
+            async with self._serve(make_app(), settings or ServerSettings(drain_s=_PATIENCE_S)) as served:
                 await scenario(served)
 
         asyncio.run(run())

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import importlib.util
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from jubako.plugins import compose
 from jubako.values.resources import BatchOptions
 
 HERE = Path(__file__).parent
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 async def until(is_true, what):
@@ -30,6 +33,15 @@ async def until(is_true, what):
     while not is_true():
         assert time.monotonic() < ends_s, f"{what} did not happen"
         await asyncio.sleep(0.002)
+
+
+def unread_bytes(link):
+    """What was sent over a link and not read yet; 0 where the system does not say."""
+    stream = link._stream
+    if stream is None or not stream._is_open or sys.platform != "linux":
+        return 0
+    (unread,) = struct.unpack("i", fcntl.ioctl(stream._connection, termios.TIOCOUTQ, bytes(4)))
+    return unread + len(stream._unsent)
 
 
 class ReplicaProcess:
@@ -63,6 +75,16 @@ class ReplicaProcess:
         """Wait for its first line."""
         self.said = self.process.stdout.readline().strip()
         return self.said == "ready"
+
+    def sockets(self):
+        """How many sockets it has; None where the system does not say."""
+        if sys.platform != "linux":
+            return None
+        found = 0
+        for descriptor in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found += str(descriptor.readlink()).startswith("socket:")
+        return found
 
     def kill(self):
         """kill -9."""
@@ -157,6 +179,14 @@ class Replicas:
     async def begun(self, count=1):
         """Wait until so many batches were begun."""
         await until(lambda: len(self.batches()) >= count, f"{count} batches")
+
+    async def read(self):
+        """Wait until the replicas have read all that the backends sent them, and a moment for them to act on it."""
+        # What is sent soon is sent by now.
+        await asyncio.sleep(0.05)
+        links = [link for each in self._backends for remote in each._runners.values() for link in remote._links]
+        await until(lambda: not any(map(unread_bytes, links)), "that everything was read")
+        await asyncio.sleep(0.05)
 
     async def close(self):
         self.open_gate()

@@ -31,10 +31,9 @@ async def test_batches_do_not_shrink_with_the_number_of_workers(replicas, crash_
         for number, runner in enumerate(runners)
         for call in start_calls(runner, range(number * 32, number * 32 + 32))
     ]
-    for _ in range(20):
-        await asyncio.sleep(0.01)
+    await replicas.read()
     replicas.open_gate()
-    answers = await asyncio.wait_for(asyncio.gather(*first, *calls), 20)
+    answers = await asyncio.wait_for(asyncio.gather(*first, *calls), 60)
     assert [answer[0] for answer in answers] == [1.0, *(-float(value) for value in range(128))]
     # The one that was ready beside the first may have been taken up before all had come.
     sizes = [len(batch) for batch in replicas.batches()]
@@ -58,7 +57,7 @@ async def test_calls_that_wait_at_the_replica_expire_and_are_not_computed(replic
         with pytest.raises(DeadlineExceeded, match="was not answered within its deadline"):
             await call
     replicas.open_gate()
-    await asyncio.wait_for(asyncio.gather(*running, *patient), 20)
+    await asyncio.wait_for(asyncio.gather(*running, *patient), 60)
     assert not {100.0, 101.0} & {value for batch in replicas.batches() for value in batch}
 
 
@@ -67,8 +66,8 @@ async def test_a_worker_whose_calls_are_all_late_learns_that_they_are_bound_to_b
     runner = crash_runners.Slow()
     await replicas.serve(runner)
     reasons = []
-    async with asyncio.timeout(20):
-        while not reasons or "The model needs about 0.1" not in reasons[-1]:
+    async with asyncio.timeout(60):
+        while not reasons or "The model needs about 0." not in reasons[-1]:
             token = call_deadline.set(time.monotonic() + 0.05)
             (hopeless,) = start_calls(runner, [1])
             call_deadline.reset(token)
@@ -87,17 +86,17 @@ async def test_callers_that_leave_are_not_computed(replicas, crash_runners):
     await replicas.begun()
     leaving = start_calls(runner, range(50, 54))
     staying = start_calls(runner, [9])
-    await asyncio.sleep(0.05)
+    await replicas.read()
     for call in leaving:
         call.cancel()
-    await asyncio.sleep(0.05)
+    await replicas.read()
     replicas.open_gate()
-    await asyncio.wait_for(asyncio.gather(*running, *staying), 20)
+    await asyncio.wait_for(asyncio.gather(*running, *staying), 60)
     assert not {50.0, 51.0, 52.0, 53.0} & {value for batch in replicas.batches() for value in batch}
 
 
-async def test_a_worker_that_is_gone_takes_only_its_own_calls_along(replicas, crash_runners):
-    replicas.start(GATED, max_batch_size=4)
+async def test_a_worker_that_is_gone_takes_only_its_own_calls_along(replicas, crash_runners, wait_until):
+    (replica,) = replicas.start(GATED, max_batch_size=4)
     here, there = crash_runners.Gated(), crash_runners.Gated()
     await replicas.serve(here)
     gone = await replicas.serve(there)
@@ -106,13 +105,14 @@ async def test_a_worker_that_is_gone_takes_only_its_own_calls_along(replicas, cr
     await replicas.begun()
     lost = start_calls(there, range(50, 60))
     more = start_calls(here, range(8, 12))
-    await asyncio.sleep(0.05)
+    await replicas.read()
+    before = replica.sockets()
     for remote in gone._runners.values():
         for link in remote._links:
             await link.close()
-    await asyncio.sleep(0.05)
+    await wait_until(lambda: before is None or replica.sockets() < before, "that the replica has heard of it")
     replicas.open_gate()
-    answers = await asyncio.wait_for(asyncio.gather(*calls, *more), 20)
+    answers = await asyncio.wait_for(asyncio.gather(*calls, *more), 60)
     assert [answer[0] for answer in answers] == [-float(value) for value in range(12)]
     assert not [value for batch in replicas.batches() for value in batch if value >= 50]
     for call in lost:
@@ -134,7 +134,7 @@ async def test_large_arrays_go_both_ways_while_the_loop_turns(replicas, crash_ru
 
     watching = asyncio.ensure_future(watch())
     arrays = [np.full(2**21, float(number)) for number in range(8)]
-    answers = await asyncio.wait_for(asyncio.gather(*(runner.async_run(array) for array in arrays)), 40)
+    answers = await asyncio.wait_for(asyncio.gather(*(runner.async_run(array) for array in arrays)), 60)
     is_done = True
     await watching
     for array, answer in zip(arrays, answers, strict=True):
@@ -191,7 +191,7 @@ async def test_a_replica_that_is_told_to_stop_answers_first(replicas, crash_runn
     stopping = asyncio.ensure_future(asyncio.to_thread(replica.stop))
     await asyncio.sleep(0.05)
     replicas.open_gate()
-    answers = await asyncio.wait_for(asyncio.gather(*calls), 20)
+    answers = await asyncio.wait_for(asyncio.gather(*calls), 60)
     assert [answer[0] for answer in answers] == [0.0, -1.0, -2.0, -3.0]
     assert await stopping == 0
 

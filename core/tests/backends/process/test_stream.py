@@ -10,7 +10,7 @@ from jubako.backends.process.frames import FrameType, encode_frame
 from jubako.backends.process.stream import FrameStream, is_peer_of_same_user
 
 MIB = 2**20
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class End:
