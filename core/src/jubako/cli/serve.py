@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 
 import attrs
 import click
+from click.core import ParameterSource
 
 from jubako._references import load_reference
+from jubako.cli._help import examples
 from jubako.cli._options import read_settings, settings_options, tls_options
+from jubako.cli._progress import showing_progress
 from jubako.errors import CommandError
-from jubako.settings import TrustSettings
+from jubako.settings import Settings, TrustSettings
 from jubako.settings.server import MOST_WORKERS
 
 # Quart takes both; a debugger shows clients what they must not see, and may let them run code.
@@ -32,7 +35,14 @@ def _refused(name: str, why: str) -> Callable[[_Function], _Function]:
     return click.option(name, is_flag=True, hidden=True, is_eager=True, expose_value=False, callback=refuse)
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    epilog=examples(
+        "jubako serve ./service.py:svc --reload",
+        "jubako serve iris-classifier:latest --port 8080",
+        "jubako serve iris-classifier:latest --isolated",
+    ),
+)
 @click.argument("target")
 @click.option("--host", help="Address to bind; 127.0.0.1 if not set.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to bind, 0 for any that is free; 3000 if not set.")
@@ -67,6 +77,11 @@ def _refused(name: str, why: str) -> Callable[[_Function], _Function]:
     metavar="SECONDS",
     help="Seconds without a further change until then; 0.25 if not given. With --reload only.",
 )
+@click.option(
+    "--isolated",
+    is_flag=True,
+    help="Serve a Bento from an environment with the packages of its lock, which is made the first time.",
+)
 @tls_options
 @settings_options
 @_refused("--production", "A service is always served as in production. Leave it out; --reload is for development.")
@@ -86,6 +101,7 @@ def command(
     trusted: tuple[str, ...],
     reload: bool,
     reload_delay: float | None,
+    isolated: bool,
     config: Path | None,
     strict_plugins: bool | None,
     **tls: str | None,
@@ -117,6 +133,8 @@ def command(
     def announce(line: str) -> None:
         click.echo(line, err=True)
 
+    if isolated:
+        _serve_isolated(context, settings, announce)  # and does not come back
     if hasattr(os, "fork"):
         supervisor = load_reference("jubako.serving.supervisor:serve_target")
         delay = {} if reload_delay is None else {"reload_delay_s": reload_delay}
@@ -132,6 +150,35 @@ def command(
         one_process = load_reference("jubako.serving.one_process:serve_target")
         exit_code = one_process(target, settings=settings, working_dir=working_dir, announce=announce)
     context.exit(exit_code)
+
+
+def _serve_isolated(context: click.Context, settings: Settings, announce: Callable[[str], None]) -> None:
+    serve_isolated = load_reference("jubako.serving.isolated:serve_isolated")
+    with showing_progress():
+        serve_isolated(
+            context.params["target"],
+            _typed_again(context),
+            settings=settings,
+            working_dir=context.params["working_dir"],
+            announce=announce,
+        )
+
+
+def _typed_again(context: click.Context) -> list[str]:
+    """The options of a command line as they can be typed again, without --isolated and the arguments."""
+    typed = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        is_typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not isinstance(parameter, click.Option) or not is_typed or name == "isolated":
+            continue
+        option = parameter.opts[-1]
+        if parameter.is_flag:
+            typed.append(option)
+        else:
+            value = context.params[name]
+            typed += [f"{option}={each}" for each in (value if parameter.multiple else (value,))]
+    return typed
 
 
 def _refuse_debug_flags() -> None:
