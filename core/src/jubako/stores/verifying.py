@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 
 import attrs
 
@@ -124,7 +124,7 @@ def _inspect(store: Store, tag: Tag, folder: Path) -> Verification:
     found.pop(manifest_name, None)
     size_bytes = sum(status.st_size for status in found.values())
     with tracking(f"verifying {tag}", size_bytes) as advance:
-        faults += _compare(folder, info, found, advance)
+        faults += _compare(folder, info, found, {fault.path for fault in faults}, advance)
     faults.sort(key=lambda fault: fault.path)
     bad = {fault.path for fault in faults}
     writable = sorted(path for path, status in found.items() if path not in bad and _is_writable(status))
@@ -159,14 +159,18 @@ def _scan(folder: Path, found: dict[str, os.stat_result]) -> Iterator[Fault]:
 
 
 def _compare(
-    folder: Path, info: ModelInfo | BentoInfo, found: dict[str, os.stat_result], advance: Advance
+    folder: Path,
+    info: ModelInfo | BentoInfo,
+    found: dict[str, os.stat_result],
+    named: Collection[str],
+    advance: Advance,
 ) -> Iterator[Fault]:
     expected = {entry.path: entry for entry in info.files}
     for path in found.keys() - expected.keys():
         yield Fault(path, "does not belong there: the manifest does not list it")
     for path, entry in expected.items():
         if path not in found:
-            if not os.path.lexists(folder / path):  # else it was named as what it is
+            if not any(str(above) in named for above in (PurePosixPath(path), *PurePosixPath(path).parents)):
                 yield Fault(path, "is missing")
         elif found[path].st_size != entry.size_bytes:
             yield Fault(path, f"has {found[path].st_size:,} bytes; the manifest says {entry.size_bytes:,}")
