@@ -18,7 +18,19 @@ from jubako.values.tag import Tag
 
 if TYPE_CHECKING:
     from jubako import bentos, io, models
-    from jubako.bentos import Bento, build, build_bentofile, containerize, delete, get, list
+    from jubako.bentos import (
+        Bento,
+        build,
+        build_bentofile,
+        containerize,
+        delete,
+        export_bento,
+        get,
+        import_bento,
+        list,
+        pull,
+        push,
+    )
     from jubako.models import Model
     from jubako.runners import Runner, SimpleRunner, batch_method
     from jubako.services import Context, Service, load
@@ -39,12 +51,16 @@ __all__ = [
     "containerize",
     "delete",
     "exceptions",
+    "export_bento",
     "get",
     "hookimpl",
+    "import_bento",
     "io",
     "list",
     "load",
     "models",
+    "pull",
+    "push",
 ]
 
 _REFERENCES = {
@@ -59,9 +75,13 @@ _REFERENCES = {
     "build_bentofile": "jubako.bentos:build_bentofile",
     "containerize": "jubako.bentos:containerize",
     "delete": "jubako.bentos:delete",
+    "export_bento": "jubako.bentos:export_bento",
     "get": "jubako.bentos:get",
+    "import_bento": "jubako.bentos:import_bento",
     "list": "jubako.bentos:list",
     "load": "jubako.services:load",
+    "pull": "jubako.bentos:pull",
+    "push": "jubako.bentos:push",
 }
 _MODULES = ("bentos", "io", "models")
 

@@ -27,25 +27,47 @@ from jubako.contracts.offers import (
 # By name: a dot stands between a group and its command. The modules are imported when a command is typed.
 _COMMANDS = {
     "build": ("jubako.cli.build:command", "Build a Bento from a service and its models."),
+    "completion": ("jubako.cli.completion:command", "Write the script that completes words in a shell."),
     "config": ("jubako.cli.config:command", "Look at the settings that are in force."),
     "config.show": ("jubako.cli.config.show:command", "Show every setting, and where its value is from."),
     "containerize": ("jubako.cli.containerize:command", "Build an image of a Bento, for containers."),
     "delete": ("jubako.cli.delete:command", "Delete Bentos."),
+    "doctor": ("jubako.cli.doctor:command", "Look at the installation, and say what to do about it."),
+    "env": ("jubako.cli.env:command", "Show what a report of a bug should tell."),
+    "export": ("jubako.cli.export:command", "Write a Bento as one file."),
     "gc": ("jubako.cli.gc:command", "Remove what nobody needs any more."),
     "get": ("jubako.cli.get:command", "Show what is known of a Bento."),
+    "import": ("jubako.cli.import_:command", "Store the Bento in an archive."),
     "list": ("jubako.cli.list:command", "List Bentos."),
     "models": ("jubako.cli.models:command", "Look after the models of the store."),
     "models.delete": ("jubako.cli.models.delete:command", "Delete models."),
+    "models.export": ("jubako.cli.models.export:command", "Write a model as one file."),
     "models.get": ("jubako.cli.models.get:command", "Show what is known of a model."),
+    "models.import": ("jubako.cli.models.import_:command", "Store the model in an archive."),
     "models.list": ("jubako.cli.models.list:command", "List models."),
+    "models.pull": ("jubako.cli.models.pull:command", "Copy a model from another store."),
+    "models.push": ("jubako.cli.models.push:command", "Copy a model to another store."),
     "models.trust": ("jubako.cli.models.trust:command", "Let a model load that can run code."),
     "models.untrust": ("jubako.cli.models.untrust:command", "Take back the trust in models."),
     "models.verify": ("jubako.cli.models.verify:command", "Compare every file of models with what was stored."),
     "plugins": ("jubako.cli.plugins:command", "Show installed plugins, or write a new one."),
+    "pull": ("jubako.cli.pull:command", "Copy a Bento from another store."),
+    "push": ("jubako.cli.push:command", "Copy a Bento to another store."),
     "serve": ("jubako.cli.serve:command", "Serve a service over HTTP."),
     "verify": ("jubako.cli.verify:command", "Compare every file of Bentos with what was stored."),
 }
-_CHECKS: dict[str, tuple[str, str]] = {}
+# By name, in the order in which `jubako doctor` goes through them.
+_CHECKS = {
+    "python": ("jubako.cli.checks.python:check", "The interpreter is one that is tested and safe."),
+    "packages": ("jubako.cli.checks.packages:check", "Packages have the versions that are asked for."),
+    "plugins": ("jubako.cli.checks.plugins:check", "All plugins that are installed can be used."),
+    "home": ("jubako.cli.checks.home:check", "The home can be written to, by nobody else."),
+    "stores": ("jubako.cli.checks.stores:check", "Models and Bentos can be read, and nothing is left over."),
+    "trust": ("jubako.cli.checks.trust:check", "Nobody else could have chosen what is trusted."),
+    "port": ("jubako.cli.checks.port:check", "The port to serve on is free."),
+    "machine": ("jubako.cli.checks.machine:check", "Limits of the process are sufficient."),
+    "clock": ("jubako.cli.checks.clock:check", "The clock shows a time that can be right."),
+}
 
 
 @hookimpl

@@ -1,7 +1,8 @@
-"""Bentos: building them from a Service, its files and its models, and finding them in a store."""
+"""Bentos: building them from a Service, its files and its models, finding them in a store, and moving them."""
 
 from __future__ import annotations
 
+from jubako.bentos.archives import export_bento, import_bento, pull, push
 from jubako.bentos.building import build, build_bentofile
 from jubako.bentos.conda_options import CondaOptions
 from jubako.bentos.containers.containerizing import containerize
@@ -19,7 +20,11 @@ __all__ = [
     "build_bentofile",
     "containerize",
     "delete",
+    "export_bento",
     "get",
+    "import_bento",
     "list",
+    "pull",
+    "push",
     "verify",
 ]

@@ -6,17 +6,20 @@ import functools
 import os
 from pathlib import Path
 
+from jubako.contracts.offers import SerializerType
 from jubako.contracts.store import Store, StoreKind
+from jubako.errors import PluginError
 from jubako.models.catalog import get
 from jubako.models.model import Model
 from jubako.stores.archives.exporting import Exported
 from jubako.stores.archives.formats import format_by_name
 from jubako.stores.archives.importing import import_version
 from jubako.stores.archives.outcomes import Imported
+from jubako.stores.manifests import read_model_info
 from jubako.stores.stored import read_version
 from jubako.stores.transfer import copy_version, export_anywhere, refuse_urls
 from jubako.values.tag import Tag
-from jubako.workspace import current_workspace, open_other_store
+from jubako.workspace import Workspace, current_workspace, open_other_store, open_store
 
 _KIND = StoreKind.MODELS
 
@@ -189,3 +192,34 @@ def fetch(
     version = read_version(Tag.from_taglike(tag), source)
     store = _model_store or workspace.model_store
     return copy_version(version, store, origin=source.url, is_forced=force, is_latest=latest)
+
+
+def untrusted_models(folder: Path, kind: StoreKind, workspace: Workspace) -> list[tuple[Tag, str]]:
+    """The models in a version's folder, itself or those packed in it, that load only once they are trusted.
+
+    Args:
+        folder: of a model or a Bento.
+        kind: which.
+        workspace: whose plugins say what can run code, and what is trusted already.
+
+    Returns:
+        Tags and digests.
+    """
+    if kind is StoreKind.MODELS:
+        infos = [read_model_info(folder)]
+    else:
+        packed = open_store(workspace.composition, folder.as_uri(), StoreKind.MODELS)
+        infos = [read_model_info(packed.open(tag)) for tag in packed.list()]
+    return [
+        (info.tag, info.digest)
+        for info in infos
+        if (info.has_custom_objects or _runs_code(workspace, info.serializer))
+        and not workspace.trust.is_trusted(info.digest)
+    ]
+
+
+def _runs_code(workspace: Workspace, serializer: str) -> bool:
+    try:
+        return bool(serializer) and workspace.composition.find(SerializerType, serializer).trust == "code"
+    except PluginError:  # loading it says what to install, and then what to trust
+        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -20,11 +22,13 @@ from jubako.stores.digests import verify_files, verify_sizes
 from jubako.stores.manifests import read_model_info
 from jubako.stores.opened import Opened
 from jubako.stores.private import private_files
+from jubako.stores.stored import read_version
+from jubako.stores.transfer import export_anywhere
 from jubako.stores.trust import TrustStore
 from jubako.values.manifest import FileEntry
 from jubako.values.model import ModelInfo
 from jubako.values.tag import Tag
-from jubako.workspace import current_workspace
+from jubako.workspace import current_workspace, open_other_store
 
 CUSTOM_OBJECTS_FILE = "custom_objects.pkl"
 _MANIFEST = StoreKind.MODELS.manifest_name
@@ -91,6 +95,25 @@ class Model(Opened[ModelInfo]):
         with self._checked(is_custom=True) as folder:
             objects: Mapping[str, Any] = load_file(folder / CUSTOM_OBJECTS_FILE)
         return objects
+
+    def export(
+        self, path: str | os.PathLike[str] = "", output_format: str | None = None, *, overwrite: bool = False
+    ) -> str:
+        """Write it as an archive, or copy it to the store at a URL; see `jubako.models.export_model`.
+
+        Returns:
+            The path that was written, or the URL.
+        """
+        version = read_version(self.tag, self._store)
+        open_other = functools.partial(open_other_store, current_workspace(), kind=StoreKind.MODELS)
+        return export_anywhere(
+            version,
+            os.fspath(path),
+            format_name=output_format,
+            is_overwriting=overwrite,
+            origin=self._store.url,
+            open_other=open_other,
+        ).place
 
     def require_trust(self, reason: str) -> None:
         """Return if the model's digest is trusted on this machine.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from pathlib import Path
 
 import attrs
@@ -11,7 +13,10 @@ from jubako.errors import NotFound
 from jubako.stores.digests import verify_files
 from jubako.stores.manifests import read_bento_info
 from jubako.stores.opened import Opened
+from jubako.stores.stored import version_in
+from jubako.stores.transfer import export_anywhere
 from jubako.values.bento import BentoInfo
+from jubako.workspace import current_workspace, open_other_store
 
 _SOURCES = "src"
 
@@ -74,6 +79,25 @@ class Bento(Opened[BentoInfo]):
             ModelDigestMismatch: one is not what `bento.yaml` says.
         """
         verify_files(self.path, [entry for entry in self.info.files if _is_source(entry.path)])
+
+    def export(
+        self, path: str | os.PathLike[str] = "", output_format: str | None = None, *, overwrite: bool = False
+    ) -> str:
+        """Write it as an archive, or copy it to the store at a URL; see `jubako.export_bento`.
+
+        Returns:
+            The path that was written, or the URL.
+        """
+        version = version_in(self.path, StoreKind.BENTOS)
+        open_other = functools.partial(open_other_store, current_workspace(), kind=StoreKind.BENTOS)
+        return export_anywhere(
+            version,
+            os.fspath(path),
+            format_name=output_format,
+            is_overwriting=overwrite,
+            origin=self.path.absolute().as_uri(),
+            open_other=open_other,
+        ).place
 
     def __str__(self) -> str:
         return f"Bento({str(self.tag)!r})"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
+import importlib
 import struct
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from jubako.errors import InvalidArchive
+from jubako.errors import InvalidArchive, MissingDependency
 from jubako.stores.archives.formats import ArchiveFormat
 from jubako.stores.archives.members import damaged, too_much
 
@@ -106,9 +105,9 @@ class Compressed:
         self._file = file
         self._compressor: _Compressor
         if archive_format is ArchiveFormat.XZ:
-            self._compressor = lzma.LZMACompressor()
+            self._compressor = _standard("lzma").LZMACompressor()
         elif archive_format is ArchiveFormat.BZ2:
-            self._compressor = bz2.BZ2Compressor()
+            self._compressor = _standard("bz2").BZ2Compressor()
         else:
             self._compressor = _Gzip()
 
@@ -173,11 +172,14 @@ class Unpacked:
         self._file = file
         self._where = where
         self._ratio = Ratio(where, max_ratio)
+        self._errors: tuple[type[Exception], ...] = (zlib.error, OSError, EOFError)
         self._stream: _Decompressor
         if archive_format is ArchiveFormat.XZ:
+            lzma = _standard("lzma")
+            self._errors = (lzma.LZMAError, EOFError)
             self._stream = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
         elif archive_format is ArchiveFormat.BZ2:
-            self._stream = bz2.BZ2Decompressor()
+            self._stream = _standard("bz2").BZ2Decompressor()
         else:
             self._stream = _Gunzip()
 
@@ -212,8 +214,20 @@ class Unpacked:
         self._ratio.read(len(fed))
         try:
             return self._stream.decompress(fed, size), needs_input and not fed
-        except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+        except self._errors as error:
             raise damaged(self._where, f"It cannot be unpacked: {error}") from error
+
+
+def _standard(name: str) -> Any:
+    # Pythons that were compiled without a library of the system lack its module, and need it for nothing else here.
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingDependency(
+            f"this Python has no module {name!r}, which the archive needs.",
+            why="It was compiled without the library behind it.",
+            do="use another format, such as gz, or another Python",
+        ) from error
 
 
 class Ratio:

@@ -1,0 +1,45 @@
+"""`jubako models pull`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jubako.cli._help import examples
+from jubako.cli._moving import latest_option, moved_output, replace_option, show_taken_in
+from jubako.cli._options import settings_options
+from jubako.cli._progress import showing_progress
+from jubako.cli._stores import opened_workspace
+from jubako.contracts.store import StoreKind
+from jubako.models.archives import fetch
+
+
+@click.command(
+    "pull",
+    epilog=examples("jubako models pull iris file:///mnt/shared/jubako", "jubako models pull iris:1.0 ../other-home"),
+)
+@click.argument("tag")
+@click.argument("url", required=False)
+@replace_option
+@latest_option
+@moved_output
+@settings_options
+def command(
+    tag: str,
+    url: str | None,
+    force: bool,
+    latest: bool,
+    output: str,
+    config: Path | None,
+    strict_plugins: bool | None,
+) -> None:
+    """Copy the model TAG from the store at URL; a name alone is its latest version there.
+
+    URL may also be the path of another home of Jubako. Nothing is done if the same model is here already. It is not
+    trusted by that.
+    """
+    with opened_workspace(config, strict_plugins) as workspace:
+        with showing_progress():
+            done = fetch(tag, url, force=force, latest=latest)
+        show_taken_in(done, "pulled", workspace, StoreKind.MODELS, output)
