@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from jubako.cli._tables import format_table
 from jubako.cli._verbosity import tell
 from jubako.contracts.store import StoreKind
 from jubako.models.trusted import find_unneeded_trust
+from jubako.serving.environments.cache import Environments, UnusedEnvironment
 from jubako.stores.collecting import Debris, find_old, find_store_debris, remove_store_debris, remove_versions, size_of
 from jubako.stores.local import LocalStore
 from jubako.stores.trust import TrustEntry
@@ -50,6 +52,14 @@ class _Rubbish:
     "--keep", type=click.IntRange(min=1), metavar="N", help="Also delete all but the newest N versions of each name."
 )
 @click.option("--only", type=click.Choice(_KINDS), help="Look after models, or after Bentos, alone.")
+@click.option(
+    "--unused-days",
+    type=click.IntRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="Remove environments of `serve --isolated` in which no server was started for N days.",
+)
 @click.option("--trust", is_flag=True, help="Also forget trusted digests that no model and no Bento here has.")
 @yes_option
 @output_option("table", "json", "yaml")
@@ -58,13 +68,14 @@ def command(
     dry_run: bool,
     keep: int | None,
     only: str | None,
+    unused_days: int,
     trust: bool,
     yes: bool,
     output: str,
     config: Path | None,
     strict_plugins: bool | None,
 ) -> None:
-    """Remove what nobody needs: unfinished versions of writers that are gone, and what deletions have left.
+    """Remove what nobody needs: what writers and deletions that were killed have left, and unused environments.
 
     Safe while others save, build and serve. No version goes unless --keep says so, and then only after asking. A Bento
     has copies of its models, so old models can go; a Bento that is served should stay.
@@ -72,6 +83,9 @@ def command(
     with opened_workspace(config, strict_plugins) as workspace:
         found = [_find(store, keep) for store in _local_stores(workspace, only)]
         unneeded = find_unneeded_trust(workspace) if trust else []
+        environments = Environments(Path(workspace.settings.stores.home).expanduser().absolute())
+        unused_s = unused_days * 24 * 3600.0 if only != StoreKind.MODELS.value else math.inf
+        unused = environments.unused(unused_s)
         if not dry_run:
             old = [(each.store, tag) for each in found for tag, _ in each.old]
             if old:
@@ -79,7 +93,8 @@ def command(
                 confirm(f"Delete {' and '.join(kinds)}?", [f"{store.kind.noun} {tag}" for store, tag in old], yes=yes)
             found = [_remove(each) for each in found]
             unneeded = [entry for entry in unneeded if workspace.trust.distrust(entry.digest)]
-    rows = list(_rows(found, unneeded))
+            unused = environments.remove_unused(unused_s)
+    rows = [*_rows(found), *map(_environment_row, unused), *map(_trust_row, unneeded)]
     data = {"dry_run": dry_run, "size_bytes": sum(row["size_bytes"] for row in rows), "removed": rows}
     show(data, output, lambda width: _table(rows, width, dry_run=dry_run), ids=lambda: (row["path"] for row in rows))
 
@@ -109,12 +124,19 @@ def _remove(rubbish: _Rubbish) -> _Rubbish:
     return attrs.evolve(rubbish, debris=debris, old=[pair for pair in rubbish.old if pair[0] in removed])
 
 
-def _rows(found: Sequence[_Rubbish], unneeded: Sequence[TrustEntry]) -> Iterator[dict[str, Any]]:
+def _rows(found: Sequence[_Rubbish]) -> Iterator[dict[str, Any]]:
     for rubbish in found:
         for each in (*rubbish.debris, *(debris for _, debris in rubbish.old)):
             yield {"what": each.what, "size_bytes": each.size_bytes, "path": os.fspath(each.path)}
-    for entry in unneeded:
-        yield {"what": f"trust in {entry.note or 'a model'}", "size_bytes": 0, "path": entry.digest}
+
+
+def _environment_row(unused: UnusedEnvironment) -> dict[str, Any]:
+    what = f"environment of Bento {unused.made_for}, unused for {unused.unused_s / 86400:.0f} days"
+    return {"what": what, "size_bytes": unused.size_bytes, "path": os.fspath(unused.path)}
+
+
+def _trust_row(entry: TrustEntry) -> dict[str, Any]:
+    return {"what": f"trust in {entry.note or 'a model'}", "size_bytes": 0, "path": entry.digest}
 
 
 def _table(rows: Sequence[dict[str, Any]], width: int, *, dry_run: bool) -> str:
