@@ -12,7 +12,7 @@ PREPARE = "import json, os, pathlib; pathlib.Path('prepared.json').write_text(js
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_an_environment_is_made_once_with_the_peers_own_variables(make_peer, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("JUBAKO_SERVER__PORT", "1")

@@ -15,7 +15,7 @@ import pytest
 
 DEMO = Path(__file__).parents[2] / "examples" / "iris" / "demo.py"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def start(home: Path, *options: str) -> subprocess.Popen[str]:
@@ -57,7 +57,7 @@ def is_open(port: int) -> bool:
 
 def test_every_answer_is_the_models_own(tmp_path):
     with start(tmp_path, "--once") as demo:
-        said, _ = demo.communicate(timeout=120)
+        said, _ = demo.communicate(timeout=240)
     assert demo.returncode == 0, said
     assert "150 of 150" in said
     assert re.search(r"mean batch +\d+\.\d rows", said)
@@ -74,7 +74,7 @@ def test_an_interrupt_stops_the_server_too(waiting_demo, whom):
     else:
         os.killpg(demo.pid, signal.SIGINT)
     # The pipe ends when the last process that holds it has ended, so no child is left.
-    rest, _ = demo.communicate(timeout=60)
+    rest, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, rest
     assert "Traceback" not in rest
     assert not is_open(port)

@@ -35,7 +35,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("distribution", sorted(DISTRIBUTIONS))
 def test_an_sdist_holds_sources_tests_and_licence_and_nothing_else_of_the_repository(built, distribution):
     (name,) = [name for name in built if name.startswith(f"{distribution}-") and name.endswith(".tar.gz")]
@@ -47,7 +47,7 @@ def test_an_sdist_holds_sources_tests_and_licence_and_nothing_else_of_the_reposi
     assert not [file for file in files if "__pycache__" in file or (file.startswith(".") and file != ".gitignore")]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("distribution", sorted(DISTRIBUTIONS))
 def test_a_wheel_holds_every_module_and_the_types_marker(built, distribution):
     (name,) = [name for name in built if name.startswith(f"{distribution}-") and name.endswith(".whl")]
@@ -64,7 +64,7 @@ def test_a_wheel_holds_every_module_and_the_types_marker(built, distribution):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_wheels_install_and_run_outside_the_repository(built, tmp_path):
     environment = tmp_path / "environment"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=tmp_path)

@@ -185,10 +185,10 @@ class PageRunner:
             # One that has ended by itself has said why already.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGINT)
-            server.wait(timeout=40)
+            server.wait(timeout=90)
         if self.interpreter is not None:
             # Closes its input, which ends it.
-            self.interpreter.communicate(timeout=20)
+            self.interpreter.communicate(timeout=90)
 
     def _run_python(self, text: str, block: Block) -> None:
         if self.interpreter is None:
@@ -221,7 +221,7 @@ class PageRunner:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
             check=False,
         )
         self.printed = done.stdout
@@ -264,10 +264,10 @@ def _ask(interpreter: subprocess.Popen[str], request: dict[str, str]) -> dict[st
 
 def _wait_for(url: str, server: subprocess.Popen[str], log: Path) -> None:
     """Wait until a server that is starting answers; there is no event to wait for in another program's start."""
-    end = time.monotonic() + 40
+    end = time.monotonic() + 120
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=60):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

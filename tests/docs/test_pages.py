@@ -15,7 +15,7 @@ PAGES = sorted(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_block_of_a_page_does_what_the_page_says(page, runner):
     runner.run_page((ROOT / page).read_text(encoding="utf-8"))

@@ -74,9 +74,9 @@ class Served:
         """What it has written to stderr."""
         return "".join(self.lines)
 
-    def wait_for_line(self, pattern: str) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, within_s: float = PATIENCE_S) -> re.Match[str]:
         """Wait for a line that was not waited for before."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + within_s
         with contextlib.suppress(queue.Empty):
             while (line := self._incoming.get(timeout=max(0.01, end - time.monotonic()))) is not None:
                 if match := re.search(pattern, line):

@@ -17,7 +17,7 @@ import numpy as np
 from jubako.runners import Runner
 from tests.faults.batcher.runners import BATCHES, GATE, folder, written
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _ALONE: dict[str, list[Any]] = {}
 
 

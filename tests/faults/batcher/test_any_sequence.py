@@ -30,7 +30,7 @@ from jubako.runners import Runner
 from jubako.runners.execution import Share, run_calls
 from jubako.values.resources import BatchOptions
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 TABLE = PayloadTable(compose(candidates=()))
 
 
@@ -291,7 +291,7 @@ def _joined(shares: Any) -> Share:
 
 @pytest.mark.quick
 @pytest.mark.row("any-sequence")
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(600)
 def test_every_call_ends_once_with_its_own_answer_whatever_happens(figures, length):
     AnySequence.examples = AnySequence.calls = 0
     count = int(length(60, 2000))

@@ -33,11 +33,13 @@ def test_calls_with_little_time_are_not_refused_for_a_slow_first_batch(serve_her
     """What loads lazily in the first call is no measure of the model."""
     served = serve_here("paced", READY, FAULTS_FIXED_S="0.005", FAULTS_FIRST_S="1.0")
     refused = 0
+    # On a busy machine one may be late, which is not what is asked here: none is turned away for what is known.
     for number in range(3):
         status, body = served.post("/ask", str(number), "application/json")
         assert status == 200, body
     for number in range(20):
-        status, _ = served.post("/ask", str(number), "application/json", **{"x-request-timeout": "0.5"})
-        refused += status != 200
+        status, body = served.post("/ask", str(number), "application/json", **{"x-request-timeout": "0.5"})
+        assert status in (200, 429, 504), body
+        refused += status == 429 or b"The model needs about" in body
     assert refused == 0
     figures(**{"calls with 0.5 s after a first one of 1 s: refused": f"{refused} of 20"})

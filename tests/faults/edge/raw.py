@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 _STATUS = re.compile(rb"(?:^|(?<=\n)|(?<=\})|(?<=\]))HTTP/1\.1 (\d{3})")
 

@@ -102,6 +102,8 @@ class Model(jubako.Runner):
     def _run_batch(self, rows: np.ndarray) -> np.ndarray:
         self.batches += 1
         sleeps = rows[rows[:, 0] == SLEEP, 1]
+        if sleeps.size:
+            (HERE / "begun").touch()
         time.sleep(max(0.01, *sleeps, 0.0))
         for deed, argument in rows[rows[:, 0] < 0]:
             do(int(deed), argument)

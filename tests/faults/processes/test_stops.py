@@ -148,7 +148,7 @@ def test_a_second_signal_cuts_a_stop_short(serving):
 def test_ctrl_c_reaches_every_process_and_stops_in_order(serving):
     served = serving("--workers", "2", ends=True)
     asking = served.ask("/ask", row(SLEEP, 1), "application/json")
-    time.sleep(0.3)
+    served.wait_until_begun()
     os.killpg(served.process.pid, signal.SIGINT)
     assert asking.answered()[0] == 200
     assert served.ended() == 0

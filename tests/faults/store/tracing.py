@@ -106,7 +106,7 @@ class Actor:
     def close(self) -> None:
         """End the program."""
         self._process.stdin.close()
-        assert self._process.wait(timeout=20) == 0
+        assert self._process.wait(timeout=60) == 0
         self._process.stdout.close()
 
     def _ask(self, line: str) -> str:
