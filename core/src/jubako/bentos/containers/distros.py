@@ -12,9 +12,9 @@ from jubako.errors import InvalidArgument
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13")
 DEFAULT_DISTRO = "debian"
 
-_DEBIAN_PACKAGE = re.compile(r"([a-z0-9][a-z0-9+.-]*[a-z0-9+])(?:=([A-Za-z0-9][A-Za-z0-9.+~:-]*))?")
-# Of RPMs some are written with capitals and underscores, such as libXext.
-_RPM_PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_+.-]*[A-Za-z0-9_+])(?:=([A-Za-z0-9][A-Za-z0-9._+~^:-]*))?")
+_DEBIAN_PACKAGE = re.compile(r"([a-z0-9](?:[a-z0-9+.-]*[a-z0-9+])?)(?:=([A-Za-z0-9][A-Za-z0-9.+~:-]*))?")
+# Elsewhere some are written with capitals and underscores, such as libXext.
+_ANY_PACKAGE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9_+.-]*[A-Za-z0-9_+])?)(?:=([A-Za-z0-9][A-Za-z0-9._+~^:-]*))?")
 
 
 @attrs.frozen
@@ -66,11 +66,11 @@ _DNF = 'dnf install -y --setopt=install_weak_deps=False -- "$@"; dnf clean all'
 
 DISTROS: Mapping[str, Distro] = {
     "debian": Distro("docker.io/library/python:{python}-slim-bookworm", PYTHON_VERSIONS, _DEBIAN_PACKAGE, _APT),
-    "alpine": Distro("docker.io/library/python:{python}-alpine", PYTHON_VERSIONS, _DEBIAN_PACKAGE, _APK),
+    "alpine": Distro("docker.io/library/python:{python}-alpine", PYTHON_VERSIONS, _ANY_PACKAGE, _APK),
     "ubi9": Distro(
         "registry.access.redhat.com/ubi9/ubi",
         ("3.11", "3.12"),
-        _RPM_PACKAGE,
+        _ANY_PACKAGE,
         _DNF,
         "-",
         "python{python}",
@@ -79,13 +79,13 @@ DISTROS: Mapping[str, Distro] = {
     "ubi8": Distro(
         "registry.access.redhat.com/ubi8/ubi",
         ("3.11", "3.12"),
-        _RPM_PACKAGE,
+        _ANY_PACKAGE,
         _DNF,
         "-",
         "python{python}",
         "docker.io/nvidia/cuda:{cuda}-cudnn-runtime-ubi8",
     ),
     "amazonlinux": Distro(
-        "docker.io/library/amazonlinux:2023", PYTHON_VERSIONS, _RPM_PACKAGE, _DNF, "-", "python{python}"
+        "docker.io/library/amazonlinux:2023", PYTHON_VERSIONS, _ANY_PACKAGE, _DNF, "-", "python{python}"
     ),
 }
