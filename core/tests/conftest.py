@@ -55,6 +55,9 @@ class Site:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+        (metadata / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        files = [*(modules or {}), *(f"{metadata.name}/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt"))]
+        (metadata / "RECORD").write_text("".join(f"{name},,\n" for name in files))
         importlib.invalidate_caches()
 
     def install_plugin(self, name: str, text: str) -> None:

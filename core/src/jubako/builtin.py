@@ -194,6 +194,12 @@ def jubako_register_build_steps() -> Iterable[BuildStepType]:
         step="jubako.bentos.steps.docker:write_docker_files",
     )
     yield BuildStepType(
+        name="python",
+        summary="Writes what pip installs to env/python/.",
+        phase=BuildPhase.ENVIRONMENT,
+        step="jubako.bentos.steps.python:write_python",
+    )
+    yield BuildStepType(
         name="readme",
         summary="Writes README.md.",
         phase=BuildPhase.DOCUMENTS,

@@ -34,7 +34,9 @@ def test_a_bento_holds_what_its_manifest_lists(context, model):
     assert bento.info.service == "service:svc"
     assert [(api.name, api.route, api.input_type) for api in bento.info.apis] == [("answer", "answer", "JSON")]
     assert [(str(m.tag), m.digest) for m in bento.info.models] == [(str(model.tag), model.info.digest)]
-    paths = [entry.path for entry in bento.info.files]
+    environment = [entry.path for entry in bento.info.files if entry.path.startswith("env/")]
+    assert {"env/python/requirements.txt", "env/python/version.txt", "env/docker/Dockerfile"} <= set(environment)
+    paths = [entry.path for entry in bento.info.files if entry.path not in environment]
     root = f"models/numbers/{model.tag.version}"
     assert paths == ["README.md", "apis/openapi.yaml", f"{root}/model.yaml", f"{root}/value.txt", "src/service.py"]
     verify_files(bento.path, bento.info.files)
@@ -176,8 +178,8 @@ def test_wrong_options_are_refused(context, options):
 
 
 def test_nested_options_are_checked_and_recorded(context):
-    bento = jubako.bentos.build("service:svc", docker={"distro": "alpine"}, conda={"dependencies": ["numpy"]})
-    assert bento.info.build["docker"]["distro"] == "alpine"
+    bento = jubako.bentos.build("service:svc", docker={"distro": "ubi9"}, conda={"dependencies": ["numpy"]})
+    assert bento.info.build["docker"]["distro"] == "ubi9"
     assert bento.info.build["conda"]["dependencies"] == ["numpy"]
     for name, given, meant in (("docker", "distr", "distro"), ("conda", "pips", "pip"), ("python", "wheel", "wheels")):
         with pytest.raises(InvalidArgument, match=f"(?s){name}.*unknown key '{given}'. Did you mean '{meant}'"):
@@ -223,7 +225,7 @@ def test_a_step_of_a_plugin_takes_part_in_its_phase(context, site):
         "    (draft.folder / 'LICENCES.txt').write_text(' '.join(names))\n",
     )
     bento = _build_with_plugins(context)
-    assert bento.path_of("LICENCES.txt").read_text() == "README.md apis src"
+    assert bento.path_of("LICENCES.txt").read_text() == "README.md apis env src"
 
 
 def test_a_step_that_raises_is_named_with_its_plugin_and_publishes_nothing(context, site, workspace):

@@ -45,6 +45,7 @@ def build(
     conda: Mapping[str, Any] | None = None,
     version: str | None = None,
     build_ctx: str | os.PathLike[str] | None = None,
+    relock: bool = False,
     _bento_store: Store | None = None,
     _model_store: Store | None = None,
 ) -> Bento:
@@ -68,6 +69,7 @@ def build(
         conda: what conda installs; the fields of `jubako.bentos.CondaOptions`.
         version: by the rules of tags; a new one that sorts by time if None.
         build_ctx: the folder to build from; the working directory if None.
+        relock: True makes `bentofile.lock` anew.
 
     Raises:
         InvalidArgument: an option is wrong.
@@ -87,7 +89,14 @@ def build(
         "conda": conda,
     }
     options = structure_options({"service": service, **{k: value for k, value in given.items() if value is not None}})
-    return build_from(options, version=version, build_ctx=build_ctx, bento_store=_bento_store, model_store=_model_store)
+    return build_from(
+        options,
+        version=version,
+        build_ctx=build_ctx,
+        relock=relock,
+        bento_store=_bento_store,
+        model_store=_model_store,
+    )
 
 
 def build_bentofile(
@@ -95,6 +104,7 @@ def build_bentofile(
     *,
     version: str | None = None,
     build_ctx: str | os.PathLike[str] | None = None,
+    relock: bool = False,
     _bento_store: Store | None = None,
     _model_store: Store | None = None,
 ) -> Bento:
@@ -104,6 +114,7 @@ def build_bentofile(
         bentofile: the file; looked for as it is given, and then below the build context.
         version: see `build`.
         build_ctx: see `build`.
+        relock: see `build`.
 
     Raises:
         InvalidArgument: there is no such file.
@@ -111,7 +122,12 @@ def build_bentofile(
     """
     path = find_bentofile(bentofile, Path(build_ctx or "."))
     return build_from(
-        read_bentofile(path), version=version, build_ctx=build_ctx, bento_store=_bento_store, model_store=_model_store
+        read_bentofile(path),
+        version=version,
+        build_ctx=build_ctx,
+        relock=relock,
+        bento_store=_bento_store,
+        model_store=_model_store,
     )
 
 
@@ -135,6 +151,7 @@ def build_from(
     *,
     version: str | None = None,
     build_ctx: str | os.PathLike[str] | None = None,
+    relock: bool = False,
     bento_store: Store | None = None,
     model_store: Store | None = None,
 ) -> Bento:
@@ -154,7 +171,7 @@ def build_from(
         if not tag.is_exact:
             raise InvalidArgument(f"a Bento's version cannot be {version!r}.", do="give another, or none")
         with workspace.bento_store.draft(tag, origin="built") as folder:
-            _run_steps(Draft(folder, context, service, options.to_plain(), asked), workspace)
+            _run_steps(Draft(folder, context, service, options.to_plain(), asked, relock), workspace)
             _check_packed(target, folder)
             info = _describe(tag, target, service, options, folder)
             write_bento_info(folder, info)

@@ -23,6 +23,7 @@ class Draft:
         service: the imported Service.
         options: the build options, JSON-like.
         asked_models: what the Service's import asked for: exact tags, and the stores that they came from.
+        relock: True makes the lock of packages anew.
     """
 
     folder: Path
@@ -30,3 +31,4 @@ class Draft:
     service: Service
     options: Mapping[str, Any]
     asked_models: Mapping[Tag, Store] = attrs.field(factory=dict)
+    relock: bool = False

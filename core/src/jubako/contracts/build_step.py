@@ -32,7 +32,7 @@ class BuildDraft(Protocol):
 
     @property
     def context(self) -> Path:
-        """The folder that is built from; read only."""
+        """The folder that is built from; read only, but for the lock that the python step keeps there."""
 
     @property
     def service(self) -> Any:
@@ -45,6 +45,10 @@ class BuildDraft(Protocol):
     @property
     def asked_models(self) -> Mapping[Tag, Store]:
         """The models that the Service asked for while it was imported: exact tags, and where they came from."""
+
+    @property
+    def relock(self) -> bool:
+        """True if a lock that the context has is to be made anew."""
 
 
 class BuildStep(Protocol):
