@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import jubako.bentos
-from jubako.bentos.secrets import MAX_SCANNED_BYTES, find_secret
+from jubako.bentos.secrets import MAX_SCANNED_BYTES, SecretScan, find_secret
 from jubako.errors import BuildError
 
 # In pieces: what looks for secrets in sources is not to find these.
@@ -83,9 +83,35 @@ def test_a_file_with_a_secret_ends_the_build_unless_it_is_let_in(context, packed
     assert packed(let_in) == ["deep/settings.py", "service.py"]
 
 
-def test_a_large_file_is_data_and_is_packed(context, packed):
-    content = b"\0" * MAX_SCANNED_BYTES + SECRETS["aws"][0].encode()
+def test_a_large_file_is_looked_through_to_its_end(context, packed):
+    content = b"\1" * MAX_SCANNED_BYTES + b"\n" + SECRETS["aws"][0].encode()
     (context / "data.bin").write_bytes(content)
-    bento = jubako.bentos.build("service:svc")
+    with pytest.raises(BuildError, match=r"'data\.bin' .* an AWS access key in line 2"):
+        jubako.bentos.build("service:svc")
+    bento = jubako.bentos.build("service:svc", exclude=["!data.bin"])
     assert packed(bento) == ["data.bin", "service.py"]
     assert (bento.source_path / "data.bin").read_bytes() == content
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize(("text", "kind"), SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_found_in_wide_letters(text, kind, encoding):
+    assert find_secret(f"x\n{text}'\n".encode(encoding)) == f"{kind} in line 2"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(("text", "kind"), SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_found_wherever_pieces_of_the_file_begin(text, kind, encoding):
+    before = "first\n" * 3000
+    content = f"{before}{text}'\n{before}".encode(encoding)
+    start = len(before.encode(encoding))
+    for cut in (start - 1, start, start + 1, start + 7, start + len(text.encode(encoding)) // 2, start + 60):
+        scan = SecretScan()
+        assert (scan.look(content[:cut]) or scan.look(content[cut:])) == f"{kind} in line 3001"
+
+
+def test_every_piece_may_be_as_short_as_it_likes():
+    scan = SecretScan()
+    text = f"\n\n{SECRETS['github'][0]} "
+    found = [scan.look(bytes([byte])) for byte in text.encode()]
+    assert next(filter(None, found)) == "a GitHub token in line 3"

@@ -171,10 +171,57 @@ def test_a_named_pipe_is_refused_and_does_not_hang(context):
         build()
 
 
-@pytest.mark.parametrize("name", ["back\\slash", "line\nfeed", os.fsdecode(b"latin\xe4")])
+@pytest.mark.parametrize(
+    "name", ["back\\slash", "line\nfeed", "delete\x7f", "escape\x1b[2J", os.fsdecode(b"latin\xe4")]
+)
 def test_names_that_cannot_be_stored_everywhere_are_refused(context, name):
     (context / name).write_text("x")
     with pytest.raises(BuildError, match="rename it"):
+        build()
+
+
+def test_a_path_that_is_too_long_to_store_everywhere_is_refused_however_deep_it_is(context):
+    folder = context
+    for _ in range(12):
+        folder = folder / ("n" * 200)
+        folder.mkdir()
+    with pytest.raises(BuildError, match="more than 2,000 bytes") as caught:
+        build()
+    assert len(str(caught.value)) < 500
+    assert build(exclude=["n*/"]).info.files
+
+
+def test_a_tree_that_is_too_deep_is_refused(context, packed):
+    folder = context.joinpath(*(["d"] * 200))
+    folder.mkdir(parents=True)
+    (folder / "x").write_text("deep")
+    assert packed(build())[0] == "d/" * 200 + "x"
+    (folder / "d").mkdir()
+    (folder / "d/x").write_text("deeper")
+    with pytest.raises(BuildError, match="or 200 folders"):
+        build()
+
+
+@pytest.mark.parametrize("pattern", ["!", "[z-a]", "foo\\"])
+def test_a_pattern_that_is_none_is_named_with_its_place(context, pattern):
+    with pytest.raises(BuildError, match=r"exclude has .*, which is no pattern"):
+        build(exclude=["*.txt", pattern])
+    (context / "inner").mkdir()
+    (context / "inner/.bentoignore").write_text(f"*.txt\n{pattern}\n")
+    with pytest.raises(BuildError, match=r"inner/\.bentoignore has .*, which is no pattern[\s\S]*\.gitignore"):
+        build()
+
+
+def test_an_ignore_file_has_an_end(context):
+    (context / ".bentoignore").write_text("x\n" * 600_000)
+    with pytest.raises(BuildError, match=r"'\.bentoignore' .* cannot be used[\s\S]*more than 1,048,576 bytes"):
+        build()
+
+
+def test_a_link_that_leads_back_to_itself_says_so(context):
+    (context / "round").symlink_to("again")
+    (context / "again").symlink_to("round")
+    with pytest.raises(BuildError, match=r"leads back to itself|symbolic links"):
         build()
 
 

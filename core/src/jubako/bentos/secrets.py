@@ -1,15 +1,19 @@
 """Private keys and credentials in files that are to be packed, found by how they are written.
 
 Only what is written in a way of its own is looked for: a private key with its body, and tokens with the prefix that
-their makers gave them so that they can be found. Passwords and other text that could be anything are not.
+their makers gave them so that they can be found. Passwords and other text that could be anything are not, nor what is
+compressed.
 """
 
 from __future__ import annotations
 
 import re
 
-# Credentials stand in sources, settings and notebooks; in what is larger, data, looking would take long.
+# More than this is looked through in pieces, by `SecretScan`.
 MAX_SCANNED_BYTES = 4 * 1024 * 1024
+
+# The longest text that is looked for has 1.1 kB, and in UTF-32 four times that.
+_OVERLAP_BYTES = 8 * 1024
 
 # What is found, a text that stands in it for sure, and the whole.
 _KINDS = (
@@ -36,11 +40,41 @@ _KINDS = (
 
 
 def find_secret(content: bytes) -> str:
-    """Say what looks like a secret in the content of a file, and in which line; empty if nothing does."""
+    """Say what looks like a secret in the content of a file, and in which line; empty if nothing does.
+
+    Text in UTF-16 and UTF-32 is looked through as well.
+    """
+    return SecretScan().look(content)
+
+
+class SecretScan:
+    """Looks through one file piece by piece, in memory of the size of a piece."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self._lines_before = 0
+
+    def look(self, piece: bytes) -> str:
+        """Say what looks like a secret in the file up to the end of its next piece; see `find_secret`."""
+        content = self._tail + piece
+        kind, start = _find(content)
+        if not kind and b"\0" in content:
+            # What stands between the letters of a wider encoding, and also in pictures and weights.
+            kind, start = _find(content.replace(b"\0", b""))
+            content = content.replace(b"\0", b"") if kind else content
+        if kind:
+            line = self._lines_before + content.count(b"\n", 0, start) + 1
+            return f"{kind} in line {line}"
+        kept = content[-_OVERLAP_BYTES:]
+        self._lines_before += content.count(b"\n", 0, len(content) - len(kept))
+        self._tail = kept
+        return ""
+
+
+def _find(content: bytes) -> tuple[str, int]:
     for kind, part, pattern in _KINDS:
         # Most files have none of these parts, and looking for them is far faster.
         match = re.search(pattern, content) if part in content else None
         if match:
-            line = content.count(b"\n", 0, match.start()) + 1
-            return f"{kind} in line {line}"
-    return ""
+            return kind, match.start()
+    return "", 0

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jubako.bentos.confined import open_below
+from jubako.bentos.confined import open_below, shown
+from jubako.bentos.ignoring import is_never_packed
+from jubako.bentos.secrets import find_secret
 from jubako.contracts.build_step import BuildDraft
 from jubako.errors import BuildError
 
 _FILE_PREFIX = "file:"
+_MAX_BYTES = 4 * 1024 * 1024
 
 
 def write_readme(draft: BuildDraft) -> None:
     """Write the description, the file below the context that `file: path` names, or a list of the Service's APIs.
 
     Raises:
-        BuildError: the file does not exist, lies elsewhere, or is no text in UTF-8.
+        BuildError: the file does not exist, lies elsewhere, seems to hold a secret, or is no text in UTF-8.
     """
     description = draft.options["description"]
     if description is None:
@@ -30,10 +33,26 @@ def write_readme(draft: BuildDraft) -> None:
 
 def _read(context: Path, path: str) -> str:
     file = Path(os.path.normpath(context / path))
-    if file == context or not file.is_relative_to(context):
-        raise BuildError(f"the description {path!r} is outside of the build context {context}.", do="copy it there")
+    if not path or "\0" in path or file == context or not file.is_relative_to(context):
+        raise _refused(path, f"It is outside of the build context {context}.", "copy the file there")
+    relative = file.relative_to(context).as_posix()
+    if is_never_packed(relative):
+        raise _refused(path, "It is one of the files that are never packed.", "write the README in another file")
     try:
-        with open_below(context, file.relative_to(context).as_posix()) as opened:
-            return opened.read().decode()
+        with open_below(context, relative) as opened:
+            content = opened.read(_MAX_BYTES + 1)
+    except BuildError as error:
+        raise _refused(path, error.why or error.message, "name a plain text file below the build context") from error
+    if len(content) > _MAX_BYTES:
+        raise _refused(path, f"It has more than {_MAX_BYTES:,} bytes.", "shorten it")
+    found = find_secret(content)
+    if found:
+        raise _refused(path, f"It seems to hold {found}; whoever gets the Bento could read it.", "take it out")
+    try:
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise BuildError(f"the description {path!r} is not text in UTF-8.", do="convert it to UTF-8") from error
+        raise _refused(path, "It is not text in UTF-8.", "convert it to UTF-8") from error
+
+
+def _refused(path: str, why: str, do: str) -> BuildError:
+    return BuildError(f"the description 'file: {shown(path)[1:-1]}' cannot be read.", why=why, do=do)
