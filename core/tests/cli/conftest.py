@@ -29,23 +29,30 @@ def jubako(tmp_path, monkeypatch):
     return run
 
 
-def environment_of(home, **more):
-    """The environment of a program: that of the tests, without what decides how it looks."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
-    for name in ("COLUMNS", "LINES", "NO_COLOR"):
-        clean.pop(name, None)
-    return {**clean, "JUBAKO_HOME": str(home), **more}
+@pytest.fixture
+def program():
+    """The installed program."""
+    return EXECUTABLE
 
 
 @pytest.fixture
-def executable(tmp_path):
+def environment(tmp_path):
+    """The environment of a program: that of the tests, without what decides how it looks, and with an empty home."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JUBAKO_")}
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        clean.pop(name, None)
+    return {**clean, "JUBAKO_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def executable(environment):
     """Return a function that runs the installed program in a pipe, in an empty home, and returns what became of it."""
 
-    def run(*arguments, **environment):
+    def run(*arguments, **more):
         return subprocess.run(
             [EXECUTABLE, *arguments],
             check=False,
-            env=environment_of(tmp_path / "home", COLUMNS="80", **environment),
+            env={**environment, "COLUMNS": "80", **more},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -56,12 +63,12 @@ def executable(tmp_path):
 
 
 @pytest.fixture
-def terminal(tmp_path):
+def terminal(environment):
     """Return a function that runs the installed program on a terminal of so many columns, and returns its lines."""
     fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
 
-    def run(columns, *arguments, **environment):
-        clean = environment_of(tmp_path / "home", TERM="xterm", **environment)
+    def run(columns, *arguments, **more):
+        clean = {**environment, "TERM": "xterm", **more}
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         written = b""

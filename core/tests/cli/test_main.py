@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from importlib.metadata import version
 
 import pytest
+
+import jubako.models
+from jubako.cli._failures import failure_of
+from jubako.settings import Settings, StoreSettings
+from jubako.workspace import open_workspace, using_workspace
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -34,7 +41,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(jubako):
 
 
 def test_an_unknown_command_that_is_near_to_none_is_answered_with_all(jubako):
-    assert "there is no command 'x'. Commands are build, config, " in jubako("x").stderr
+    assert "there is no command 'x'. Commands are build, completion, config, " in jubako("x").stderr
 
 
 def test_an_unknown_option_is_an_error_of_the_command_line(jubako):
@@ -83,6 +90,110 @@ def test_a_command_of_the_core_loads_no_plugin_and_no_other_command(site):
         "jubako.cli.config.show",
     }
     assert not {"jubako.cli._plugin_commands", "numpy", "quart", "hypercorn"} & loaded
+
+
+def test_errors_are_shown_with_their_causes_if_that_is_asked_for(jubako, tmp_path):
+    file = tmp_path / "jubako.yaml"
+    file.write_text("server: [")
+    done = jubako("config", "show", "--config", str(file), "--verbose")
+    assert done.exit_code == 1
+    before, _, paragraph = done.stderr.rpartition("Error: ")
+    assert before.startswith("Traceback (most recent call last):")
+    assert str(file) in paragraph
+    assert "Traceback" not in jubako("config", "show", "--config", str(file)).stderr
+
+
+def test_a_bug_is_one_paragraph_that_says_so():
+    try:
+        {}["key"]
+    except KeyError as error:
+        failure = failure_of(error)
+    assert failure.message == (
+        "KeyError: 'key'\nThis is a bug in Jubako.\nDo: run it again with --verbose, and report the traceback"
+    )
+
+
+def test_output_that_nobody_reads_on_ends_it_quietly(program, environment):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [program, "config", "show", "--json"], env=environment, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+def test_ctrl_c_ends_it_with_exit_code_130(site):
+    site.install_plugin(
+        "slow_commands",
+        """
+import jubako
+from jubako.contracts.offers import CommandType
+
+@jubako.hookimpl
+def jubako_register_commands():
+    yield CommandType(name="wait", summary="Wait.", command="jubako_slow_commands:command")
+
+def __getattr__(name):
+    if name != "command":
+        raise AttributeError(name)
+    import click, threading
+
+    @click.command()
+    def command():
+        click.echo("waiting")
+        threading.Event().wait(60)
+
+    return command
+""",
+    )
+    with site.start_python("-m", "jubako", "wait") as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=50)
+    assert (process.returncode, errors) == (130, "\nStopped.\n")
+
+
+def test_colours_are_for_terminals_and_not_with_no_color(terminal, executable):
+    assert terminal(80, "plugins", "gone")[0] == "\x1b[31m\x1b[1mError:\x1b[0m there is no plugin 'gone'."
+    assert terminal(80, "plugins", "gone", NO_COLOR="1")[0] == "Error: there is no plugin 'gone'."
+    assert executable("plugins", "gone").stderr.startswith("Error: there is no plugin 'gone'.")
+
+
+@pytest.fixture
+def models(environment):
+    """Models in the home of the programs, whose names and versions are as long as they may reasonably be."""
+    settings = Settings(stores=StoreSettings(home=environment["JUBAKO_HOME"]))
+    with using_workspace(open_workspace(settings)):
+        for number in range(2):
+            with jubako.models.create(f"a-model-with-a-name-of-some-length-{number}", module="a_framework"):
+                pass
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("words", ["plugins", "config show", "env", "doctor", "models list"])
+@pytest.mark.usefixtures("models")
+def test_tables_fit_the_terminal(terminal, words, columns):
+    lines = terminal(columns, *words.split(), NO_COLOR="1")
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.usefixtures("models")
+def test_in_a_pipe_rows_are_whole_lines_without_colour(executable):
+    done = executable("models", "list")
+    _, *rows = done.stdout.splitlines()
+    assert len(rows) == 2
+    assert all("a-model-with-a-name-of-some-length-" in row and "a_framework" in row for row in rows)
+    assert "\x1b" not in done.stdout
+    assert executable("models", "list", "-q").stdout.split() == [row.split()[0] for row in rows]
+
+
+@pytest.mark.usefixtures("models")
+def test_no_trunc_keeps_rows_whole_on_a_narrow_terminal(terminal):
+    assert max(map(len, terminal(40, "models", "list", "--no-trunc"))) > 40
 
 
 def best_of(runs, *arguments):

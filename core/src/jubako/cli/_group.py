@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 from typing import Any
 
 import click
@@ -13,6 +14,9 @@ from jubako._references import load_reference
 from jubako.builtin import jubako_register_commands
 from jubako.cli._failures import Interrupted, failure_of
 from jubako.contracts.offers import CommandType
+
+COMPLETE = "_JUBAKO_COMPLETE"
+"""The environment variable by which click knows that a shell asks."""
 
 
 class OfferedGroup(click.Group):
@@ -29,6 +33,12 @@ class OfferedGroup(click.Group):
         super().__init__(**kwargs)
         self._prefix = f"{group}." if group else ""
         self._own = self._by_name(offer for offer in jubako_register_commands() if isinstance(offer, CommandType))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it as a program; see `click.Command.main`."""
+        if COMPLETE in os.environ:
+            load_reference("jubako.cli._shells:prepare_answer")()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The core's names, sorted."""

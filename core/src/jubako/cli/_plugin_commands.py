@@ -52,7 +52,7 @@ def list_commands(context: click.Context) -> tuple[CommandType, ...]:
         return ()
     faulty = [report.name for report in composition.reports if report.status.is_fault]
     if faulty:
-        tell(f"Warning: not every plugin can be used as it is: {', '.join(faulty)}. See jubako plugins.")
+        tell(f"Warning: not every plugin can be used as it is: {', '.join(faulty)}. See: jubako plugins")
     built_in = composition.reports[0].offers
     return tuple(offer for offer in composition.offers(CommandType) if all(offer is not own for own in built_in))
 
