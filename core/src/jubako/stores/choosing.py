@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from jubako.contracts.store import Store
 from jubako.errors import NotFound
+from jubako.stores.local import LocalStore
 from jubako.values.tag import Tag
 
 
@@ -41,8 +43,10 @@ def choose_doomed(store: Store, tag: Tag | str) -> list[Tag]:
     wanted = Tag.from_taglike(tag)
     if wanted.version is None:
         return choose(store, wanted)
-    # What is left of a version without a manifest can be deleted too, though it cannot be opened.
-    return [wanted if wanted.is_exact else store.resolve(wanted)]
+    if wanted.is_exact and isinstance(store, LocalStore) and os.path.lexists(store.layout.place(wanted)):
+        # What is left of a version without a manifest can be deleted too, though it cannot be opened.
+        return [wanted]
+    return [store.resolve(wanted)]
 
 
 def delete_chosen(store: Store, tag: Tag | str) -> None:
