@@ -49,6 +49,7 @@ def test_a_new_plugin_has_the_layout_of_every_plugin(jubako, tmp_path):
         ("my_2nd_toy", "runner"),
         ("toy_2_extension", "extension"),
         ("toy_2_descriptor", "descriptor"),
+        ("toy_2_command", "command"),
     ],
 )
 def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name, kind):
@@ -92,6 +93,12 @@ def test_a_name_that_is_taken_or_cannot_be_imported_is_refused_with_the_reason(j
     assert done.exit_code == 1
     assert done.stderr == f"Error: a plugin cannot be named {name!r}.\n{why}\nDo: take another name\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_of_the_core_is_not_offered_again(jubako, tmp_path):
+    done = jubako("plugins", "new", "list_command", "--kind", "command", "--directory", str(tmp_path))
+    assert done.exit_code == 1
+    assert "It would offer the command 'list', which is the core's." in done.stderr
 
 
 def test_a_word_that_is_a_keyword_only_in_places_is_a_name(jubako, tmp_path):

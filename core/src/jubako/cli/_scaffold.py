@@ -13,12 +13,13 @@ from string import Template
 
 import jubako
 from jubako._version import __version__
+from jubako.builtin import jubako_register_commands
 from jubako.contracts.offers import RunnerType
 from jubako.errors import AlreadyExists, InvalidArgument, StoreError
 from jubako.plugins.composing import BUILT_IN
 from jubako.plugins.first_party import distribution_offering, first_party_distributions, first_party_names
 
-KINDS = ("runner", "extension", "descriptor")
+KINDS = ("runner", "extension", "descriptor", "command")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIX = ".template"
 
@@ -44,12 +45,16 @@ def write_plugin(name: str, kind: str, directory: Path) -> Path:
             f"a plugin cannot be named {name!r}.", do="write it like toy_runner: a-z, 0-9 and single '_'"
         )
     why = _why_not(name, offer if kind == "runner" else "", distribution)
+    if kind == "command" and offer.replace("_", "-") in {own.name for own in jubako_register_commands()}:
+        why = f"It would offer the command {offer!r}, which is the core's."
     if why:
         raise InvalidArgument(f"a plugin cannot be named {name!r}.", why=why, do="take another name")
     folder = directory / name
     words = {
         "name": name,
         "offer": offer,
+        "command": offer.replace("_", "-"),
+        "check": offer,
         "class": "".join(part.capitalize() for part in offer.split("_")),
         "package": f"jubako_{name}",
         "distribution": distribution,
