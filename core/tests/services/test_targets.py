@@ -155,8 +155,6 @@ def test_what_names_nothing_is_answered_with_everything_that_was_tried(resolve, 
         ("./service.py:2nd", "'2nd' is no name of a variable."),
         ("s3://bucket/bentos/toy", "It is a URL"),
         ("https://example.org/toy.bento", "It is a URL"),
-        ("./toy.bento", "unpack it"),
-        ("toy.bento", "unpack it"),
         (".", "has neither bento.yaml nor __init__.py"),
         ("..", "has neither bento.yaml nor __init__.py"),
         ("./project", "write 'project/service.py'"),
@@ -181,7 +179,6 @@ def test_each_mistake_is_named(resolve, project, write_service, text, words):
     write_service(project / "service.py")
     (project / "data.txt").write_text("")
     (project / "folder").mkdir()
-    (project / "toy.bento").write_bytes(b"")
     write_service(project / "project" / "service.py")
     (project.parent / "outside.py").write_text("svc = 1")
     with pytest.raises(ImportServiceError) as caught:

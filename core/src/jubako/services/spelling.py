@@ -1,4 +1,4 @@
-"""Texts that can name no Service, told by how they are written: nothing but a colon, a URL, an archive."""
+"""Texts that are told by how they are written: those that can name no Service, and archives."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from jubako.errors import ImportServiceError
+from jubako.stores.archives.formats import format_by_suffix
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*", re.DOTALL)
-_ARCHIVES = (".bento", ".jubako-model", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".zip")
 _EXAMPLES = "give for example 'service.py:svc' or a Bento's tag"
 
 
@@ -33,32 +33,29 @@ def refuse_misspelled(text: str) -> None:
         raise ImportServiceError(f"{text!r} names no Service.", why=why, do=do)
 
 
-def refuse_elsewhere(text: str, base: Path) -> None:
-    """Refuse a URL, and a file that is an archive: a Service is loaded from folders, files and the Bento store.
-
-    Args:
-        text: not the path of a folder.
-        base: what a relative path starts from.
+def refuse_elsewhere(text: str) -> None:
+    """Refuse a URL: a Service is loaded from folders, files and the Bento store.
 
     Raises:
-        ImportServiceError: it is one of these.
+        ImportServiceError: it is one.
     """
     if _URL.fullmatch(text):
         raise ImportServiceError(
             f"{text!r} cannot be served or loaded.",
-            why="It is a URL, and a Service is loaded from a folder, a source file, or the Bento store.",
-            do="bring the Bento here, and give its folder or its tag",
-        )
-    if text.lower().endswith(_ARCHIVES) and _is_file(base, text):
-        raise ImportServiceError(
-            f"{text!r} cannot be served or loaded.",
-            why="It is an archive, and a Service is loaded from a folder, a source file, or the Bento store.",
-            do="unpack it, and give the folder that has bento.yaml",
+            why="It is a URL, and a Service is loaded from a folder, a file, or the Bento store.",
+            do="bring the Bento here, with `jubako pull TAG URL`, and give its tag",
         )
 
 
-def _is_file(base: Path, text: str) -> bool:
+def archive_of(text: str, base: Path) -> Path | None:
+    """The file that a text names, if its suffix is an archive's.
+
+    Args:
+        text: not the path of a folder.
+        base: what a relative path starts from.
+    """
     try:
-        return (base / Path(text).expanduser()).is_file()
+        path = base / Path(text).expanduser()
+        return path if format_by_suffix(path) is not None and path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # no path at all
-        return False
+        return None

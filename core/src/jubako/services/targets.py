@@ -1,8 +1,8 @@
 """Targets: what `jubako serve TARGET` and `jubako.load` mean by a text, found out without running any of it.
 
-In this order: a folder with `bento.yaml` ▸ a source path (with `/`, or ending in `.py`) ▸ a tag that the Bento store
-has ▸ an import string. A text that is a tag as well as a module of the working directory is refused, with both
-spellings.
+In this order: a folder with `bento.yaml` ▸ a file with the suffix of an archive ▸ a source path (with `/`, or ending in
+`.py`) ▸ a tag that the Bento store has ▸ an import string. A text that is a tag as well as a module of the working
+directory is refused, with both spellings.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import attrs
 
 from jubako.contracts.store import StoreKind
 from jubako.errors import ImportServiceError, InvalidArgument, NotFound
+from jubako.services.archived import open_archive
 from jubako.services.bento import Bento
 from jubako.services.fitting import naming_plugins, warn_of_newer
 from jubako.services.importing import enter_for_good, import_for_good, import_isolated
@@ -24,7 +25,7 @@ from jubako.services.isolation import Isolation
 from jubako.services.picking import pick_service
 from jubako.services.service import Service
 from jubako.services.source import SourceModule, find_module, find_source_file
-from jubako.services.spelling import refuse_elsewhere, refuse_misspelled
+from jubako.services.spelling import archive_of, refuse_elsewhere, refuse_misspelled
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace, current_workspace, open_store, using_workspace
 
@@ -82,17 +83,19 @@ class Target:
 
 
 def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Target:
-    """Find what a text names; reads folders and the store, and imports nothing.
+    """Find what a text names; reads folders and the store, and runs nothing.
 
     Args:
-        text: a Bento's folder, a source path, a Bento's tag (`bento:` may stand before it), or an import string.
-        workspace: whose Bento store is asked.
+        text: a Bento's folder or archive, a source path, a Bento's tag (`bento:` may stand before it), or an import
+            string.
+        workspace: whose Bento store is asked, and below whose home an archive is unpacked.
         working_dir: what relative paths and modules start from.
 
     Raises:
         ImportServiceError: the text names nothing; the message says what was tried and why each failed. Or it names a
             tag and a module.
         InvalidManifest: the Bento that it names cannot be read.
+        InvalidArchive: it is in an archive that is damaged, or has something that no Bento may have.
         ModelDigestMismatch: its `bento.yaml` is not the one that was stored.
     """
     base = _checked_folder(working_dir)
@@ -101,7 +104,10 @@ def resolve_target(text: str, *, workspace: Workspace, working_dir: Path) -> Tar
     if folder is not None and (folder / StoreKind.BENTOS.manifest_name).is_file():
         return _bento_target(Bento.from_folder(folder))
     if folder is None:
-        refuse_elsewhere(text, base)
+        refuse_elsewhere(text)
+        archive = archive_of(text, base)
+        if archive is not None:
+            return _bento_target(open_archive(archive, workspace))
     tried = [f"a folder: {folder} has no bento.yaml." if folder else "a folder: there is none of that name."]
     return _path_target(text, base) or _tag_or_module(text, workspace, base, tried)
 

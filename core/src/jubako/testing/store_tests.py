@@ -12,7 +12,10 @@ import pytest
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import AlreadyExists, InvalidArgument, JubakoError, NotFound
 from jubako.stores.digests import digest_folder, verify_files, verify_sizes
+from jubako.stores.local import LocalStore
 from jubako.stores.manifests import read_info, write_bento_info, write_model_info
+from jubako.stores.stored import read_version
+from jubako.stores.transfer import copy_version
 from jubako.values.bento import BentoInfo
 from jubako.values.model import ModelContext, ModelInfo
 from jubako.values.tag import Tag
@@ -42,10 +45,11 @@ class StoreTests:
         created: datetime = _DAY,
         files: Mapping[str, bytes] = _FILES,
         before_the_end: Callable[[], object] = lambda: None,
+        is_latest: bool = False,
     ) -> Tag:
         """Store one version with a right manifest."""
         exact = Tag.from_taglike(tag)
-        with store.draft(exact, origin=origin) as folder:
+        with store.draft(exact, origin=origin, is_latest=is_latest) as folder:
             write_version(folder, store.kind, exact, created, files)
             before_the_end()
         return exact
@@ -95,6 +99,17 @@ class StoreTests:
         with pytest.raises(JubakoError, match="iris:v2"), store.draft(tag) as folder:
             write_version(folder, store.kind, Tag("iris", "v2"), _DAY, _FILES)
         assert store.list() == []
+
+    def test_versions_come_from_another_store_and_go_to_one_as_they_are(self, store: Store, tmp_path: Path) -> None:
+        tag = self.save(store, "iris:v1")
+        other = LocalStore(tmp_path / "other", store.kind)
+        manifest = store.read_manifest(tag)
+        assert copy_version(read_version(tag, store), other, origin=store.url).is_new
+        store.delete(tag)
+        assert copy_version(read_version(tag, other), store, origin=other.url).is_new
+        assert not copy_version(read_version(tag, other), store, origin=other.url).is_new
+        assert store.read_manifest(tag) == manifest
+        assert store.origin(tag) in (other.url, "")
 
     def test_a_version_is_not_seen_before_the_block_ends(self, store: Store) -> None:
         self.save(store, "iris:v1", before_the_end=lambda: self.expect_absent(store, Tag("iris", "v1")))
@@ -164,6 +179,20 @@ class StoreTests:
         newer = self.save(store, "iris:a", origin="a file", created=_DAY + timedelta(days=1))
         assert store.resolve(Tag("iris")) == newer
         assert store.origin(newer) in ("a file", "")
+
+    def test_an_import_becomes_latest_if_that_is_asked_for(self, store: Store) -> None:
+        self.save(store, "iris:m", created=_DAY)
+        old = self.save(store, "iris:old", origin="a file", created=_DAY - timedelta(days=1), is_latest=True)
+        assert store.resolve(Tag("iris")) == old
+        again = self.save(store, "iris:again")
+        assert store.resolve(Tag("iris")) == again
+
+    def test_a_manifest_is_read_without_the_rest(self, store: Store) -> None:
+        tag = self.save(store, "iris:v1")
+        manifest = store.read_manifest(tag)
+        assert manifest == (store.open(tag) / store.kind.manifest_name).read_bytes()
+        with pytest.raises(NotFound):
+            store.read_manifest(Tag("iris", "v2"))
 
     def test_imports_alone_are_ordered_by_creation(self, store: Store) -> None:
         for version, day in (("b", 2), ("c", 1), ("a", 3), ("d", 0)):

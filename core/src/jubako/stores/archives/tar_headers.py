@@ -15,6 +15,8 @@ from jubako.stores.archives.members import Member, damaged, decode_name, refused
 
 BLOCK_BYTES = 512
 
+_NAME_BYTES = 100
+_PREFIX_BYTES = 155
 _MAX_PLAIN_SIZE = 0o77777777777
 _MAX_EXTENDED_BYTES = 16 * 1024
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
@@ -127,7 +129,7 @@ def extend(header: Header, records: bytes, where: object) -> Header:
         name = decode_name(where, said["path"])
         if header.kind == "folder":
             name = name.removesuffix("/")
-        if _split(name) is not None:
+        if name.isascii() and len(name) <= _NAME_BYTES:
             raise refused(where, name, "is renamed by an extended header", why="A plain header can hold its name.")
     if "size" in said:
         size_bytes = int(said["size"]) if re.fullmatch(rb"\d{1,18}", said["size"]) else 0
@@ -165,16 +167,16 @@ def _split(name: str) -> tuple[bytes, bytes] | None:
     if not name.isascii():
         return None
     raw = name.encode()
-    if len(raw) <= 100:
+    if len(raw) <= _NAME_BYTES:
         return b"", raw
-    cut = raw.rfind(b"/", 0, 156)
-    return (raw[:cut], raw[cut + 1 :]) if cut > 0 and len(raw) - cut - 1 <= 100 else None
+    cut = raw.rfind(b"/", 0, _PREFIX_BYTES + 1)
+    return (raw[:cut], raw[cut + 1 :]) if cut > 0 and len(raw) - cut - 1 <= _NAME_BYTES else None
 
 
 def _block(path: tuple[bytes, bytes], kind: bytes, size_bytes: int, mode: int) -> bytes:
     prefix, name = path
     fields = (
-        name.ljust(100, b"\0"),
+        name.ljust(_NAME_BYTES, b"\0"),
         b"%07o\0" % mode,
         b"0000000\0" * 2,
         b"%011o\0" % size_bytes,
@@ -185,7 +187,7 @@ def _block(path: tuple[bytes, bytes], kind: bytes, size_bytes: int, mode: int) -
         b"ustar\x0000",
         bytes(64),
         b"0000000\0" * 2,
-        prefix.ljust(155, b"\0"),
+        prefix.ljust(_PREFIX_BYTES, b"\0"),
     )
     block = b"".join(fields).ljust(BLOCK_BYTES, b"\0")
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
