@@ -16,6 +16,7 @@ from jubako.errors import BuildError, InvalidArgument, MissingDependency
 
 _ASKED_WITHIN_S = 60.0
 _LAST_LINES = 15
+_UNUSABLE = "is installed, but cannot be used"
 # `STEP 5/7: RUN …` of buildah and podman, `#9 [5/7] RUN …` and `Step 5/7 : RUN …` of docker.
 _INSTRUCTION = re.compile(r"(?:STEP \d+/\d+: |#\d+ \[[^\]]*\d+/\d+\] |Step \d+/\d+ : )(?P<text>.+)")
 # The instruction that failed, in docker's summary: several may have run at once.
@@ -89,8 +90,7 @@ def choose_engine(asked: str = "") -> Engine:
     raise MissingDependency(
         f"no image can be built{f' with {asked}' if asked else ''}.",
         why=f"{'; '.join(reasons)}.",
-        do="start the daemon, or install podman, or buildah, which needs none; "
-        "or write what another machine builds from, with --dockerfile-only DIR",
+        do=f"{_remedy(asked, reasons)}, or write what another machine builds from: --dockerfile-only DIR",
     )
 
 
@@ -131,9 +131,10 @@ def build_image(engine: Engine, build: ImageBuild, show: Callable[[str], None]) 
     if process.returncode:
         instruction = failed or running
         where = f" in the instruction\n  {instruction}" if instruction else ""
+        shown = "\n  ".join(["\nIts last lines:", *filter(None, last)]) if last else ", and wrote nothing."
         raise BuildError(
             f"{engine.name} could not build {build.names[0]}.",
-            why="\n  ".join([f"It ended with {process.returncode}{where}\nIts last lines:", *filter(None, last)]),
+            why=f"It ended with {process.returncode}{where}{shown}",
             do="mend what these lines name, in the options of docker, python or conda, and build the Bento again",
         )
 
@@ -166,5 +167,13 @@ def _why_unusable(engine: Engine) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"does not answer within {_ASKED_WITHIN_S:.0f} s"
+    if not asked.returncode:
+        return ""
     lines = [line for line in asked.stderr.splitlines() if line.strip()]
-    return f"is installed, but cannot be used: {lines[-1] if lines else 'it says nothing'}" if asked.returncode else ""
+    return f"{_UNUSABLE}: {lines[-1].rstrip('.?! ') if lines else 'it says nothing'}"
+
+
+def _remedy(asked: str, reasons: Sequence[str]) -> str:
+    if any(_UNUSABLE in reason for reason in reasons):
+        return f"start what {asked or 'it'} needs, or install buildah, which needs no daemon"
+    return f"install {asked}, or leave the engine out" if asked else "install one of them (buildah needs no daemon)"
