@@ -90,3 +90,13 @@ def test_a_bento_whose_manifest_was_changed_is_not_imported(versions):
 def test_files_that_a_service_has_written_beside_its_source_are_in_nobodys_way(versions):
     (versions[0].path / "src/written.log").write_text("1")
     assert jubako.load("toy:v1").name == "toy"
+
+
+def test_a_whole_bento_is_verified(versions):
+    done = jubako.bentos.verify("toy")
+    assert (done.tag, done.files, done.faults) == (versions[1].tag, len(versions[1].info.files), ())
+    damage(versions[1].path_of("README.md"), b"changed")
+    with pytest.raises(ModelDigestMismatch, match=r"Bento toy:v2 is not as it was stored\.\nREADME\.md has 7 bytes"):
+        jubako.bentos.verify("toy")
+    with pytest.raises(NotFound):
+        jubako.bentos.verify("toy:v3")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import platform
+import threading
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -9,7 +11,14 @@ import pytest
 
 import jubako.models
 from jubako.contracts.store import StoreKind
-from jubako.errors import InvalidArgument, InvalidManifest, MissingDependency, ModelDigestMismatch, NotFound
+from jubako.errors import (
+    InvalidArgument,
+    InvalidManifest,
+    MissingDependency,
+    ModelDigestMismatch,
+    NotFound,
+    OfferNotFound,
+)
 from jubako.models import load_object
 from jubako.plugins import compose
 from jubako.settings import PluginSettings
@@ -243,3 +252,112 @@ def test_a_model_without_code_is_not_put_into_the_trust(workspace):
     create()
     assert not (workspace.settings.stores.home / ".store/trust").exists()
     assert not TrustStore(workspace.settings.stores.home).is_trusted(jubako.models.get("iris").digest)
+
+
+def test_a_whole_model_is_verified_whatever_was_read_before():
+    tag = create(files={"weights.bin": "1", "notes.txt": "2"})
+    done = jubako.models.verify("iris")
+    assert (done.tag, done.files, done.size_bytes, done.faults) == (tag, 2, 2, ())
+    path = jubako.models.get(tag).path_of("notes.txt")
+    path.chmod(0o600)
+    path.write_text("3")
+    with pytest.raises(ModelDigestMismatch, match=r"model iris:.* is not as it was stored\.\nnotes\.txt is damaged"):
+        jubako.models.verify(tag)
+    with pytest.raises(NotFound):
+        jubako.models.verify("other")
+
+
+RUNNING = """
+import jubako
+from jubako.contracts.offers import RunnerType
+
+class Runs:
+    def __init__(self, *arguments, **options):
+        self.given = (arguments, options)
+
+load_runner = Runs
+
+@jubako.hookimpl
+def jubako_register_runner_types():
+    yield RunnerType(
+        name="runs", summary="Runs.", save="x:x", load="x:x", load_runner="jubako_running:load_runner"
+    )
+"""
+
+
+def test_a_runner_is_made_by_the_runner_type_that_saved_the_model(site, workspace, tmp_path):
+    site.install_plugin("running", RUNNING)
+    opened = open_workspace(workspace.settings, compose(PluginSettings(allow=("running",))))
+    elsewhere = LocalStore(tmp_path / "elsewhere", StoreKind.MODELS)
+    with using_workspace(opened):
+        tag = create(module="runs")
+        create(module="runs", _model_store=elsewhere)
+        runner = jubako.models.load_runner("iris", name="mine")
+        # None stands for the workspace's store, which each process opens for itself.
+        assert runner.given == ((tag,), {"_model_store": None, "name": "mine"})
+        assert jubako.models.get(tag).load_runner().given == ((tag,), {"_model_store": None})
+        assert jubako.models.load_runner("iris", _model_store=elsewhere).given[1] == {"_model_store": elsewhere}
+
+
+def test_of_files_of_ones_own_there_is_no_runner():
+    tag = create()
+    with pytest.raises(InvalidArgument, match=f"model {tag} was saved by no runner type") as caught:
+        jubako.models.load_runner("iris")
+    assert caught.value.do == "write one, a subclass of jubako.Runner, and open the model's files in its _setup"
+
+
+def test_where_its_plugin_is_missing_a_runner_says_what_to_install(site, workspace):
+    site.install_plugin("running", RUNNING)
+    opened = open_workspace(workspace.settings, compose(PluginSettings(allow=("running",))))
+    with using_workspace(opened):
+        create(module="runs")
+    for metadata in site.folder.glob("*.dist-info/*"):
+        metadata.unlink()
+    with (
+        using_workspace(open_workspace(workspace.settings, compose(PluginSettings(allow=())))),
+        pytest.raises(OfferNotFound, match=r"(?s)there can be no runner of model iris:.*jubako-running==1\.0.*pip"),
+    ):
+        jubako.models.load_runner("iris")
+
+
+def test_models_are_listed_got_verified_and_deleted_while_others_are_saved(workspace):
+    stop = threading.Event()
+    errors = []
+
+    def work(function):
+        # The current workspace is that of a context, which a thread does not inherit.
+        with using_workspace(workspace):
+            while not stop.is_set():
+                try:
+                    function()
+                except NotFound:
+                    continue
+                except Exception as error:  # any other is what this is about
+                    errors.append(error)
+                    return
+
+    def read():
+        for model in jubako.models.list():
+            assert model.path.name == model.tag.version
+            jubako.models.get(model.tag)
+
+    def verify():
+        for model in jubako.models.list("iris"):
+            jubako.models.verify(model.tag)
+
+    def delete():
+        for model in jubako.models.list("fleeting")[:-1]:
+            jubako.models.delete(model.tag)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threads = [threading.Thread(target=work, args=(function,)) for function in (read, verify, delete)]
+        for thread in threads:
+            thread.start()
+        tags = [create(name) for _ in range(15) for name in ("iris", "fleeting")]
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+    assert [model.tag for model in jubako.models.list("iris")] == sorted(tag for tag in tags if tag.name == "iris")
+    assert jubako.models.get("fleeting").tag == tags[-1]

@@ -142,3 +142,63 @@ def test_its_folder_is_the_owners_whatever_the_umask(is_first, tmp_path):
         os.umask(before)
     assert stat.S_IMODE((tmp_path / ".store").stat().st_mode) == 0o755
     assert TrustStore(tmp_path).is_trusted(DIGEST)
+
+
+def test_trust_that_is_taken_back_is_gone_for_every_process_and_nothing_else_is(tmp_path):
+    store = TrustStore(tmp_path, [OTHER])
+    store.trust(DIGEST, "iris:v1 saved")
+    store.trust(OTHER, "scaler:v1 saved")
+    assert store.distrust(DIGEST) is True
+    assert not TrustStore(tmp_path).is_trusted(DIGEST)
+    assert store.distrust(DIGEST) is False
+    # What was written over stays readable for people.
+    lines = (tmp_path / ".store/trust").read_text().splitlines()
+    assert lines == [f"#sha256{DIGEST[7:]} iris:v1 saved", f"{OTHER} scaler:v1 saved"]
+    assert store.distrust(OTHER) is True
+    assert store.is_trusted(OTHER), "the settings have it still"
+    assert store.trust(DIGEST, "again") is True
+    assert store.is_trusted(DIGEST)
+
+
+def test_every_line_of_a_digest_is_taken_back(tmp_path):
+    store = TrustStore(tmp_path)
+    store.trust(DIGEST, "first")
+    path = tmp_path / ".store/trust"
+    path.write_text(f"{DIGEST}\n{DIGEST}0 cut\n{path.read_text()}cut short {DIGEST}")
+    assert store.distrust(DIGEST) is True
+    assert not store.is_trusted(DIGEST)
+    assert f"{DIGEST}0 cut\n" in path.read_text()
+    assert f"cut short {DIGEST}" in path.read_text()
+
+
+def test_what_is_trusted_is_listed_in_the_order_of_the_file_and_then_of_the_settings(tmp_path):
+    store = TrustStore(tmp_path, [DIGEST])
+    assert [entry.is_setting for entry in store.entries()] == [True]
+    store.trust(OTHER, "scaler:v1  saved\n")
+    store.trust(DIGEST, "")
+    assert [(entry.digest, entry.note, entry.is_setting) for entry in store.entries()] == [
+        (OTHER, "scaler:v1 saved", False),
+        (DIGEST, "", False),
+        (DIGEST, "", True),
+    ]
+
+
+def test_taking_trust_back_loses_nothing_that_others_write_meanwhile(tmp_path):
+    digests = [f"sha256:{number:064x}" for number in range(60)]
+    for digest in digests[:20]:
+        TrustStore(tmp_path).trust(digest, "old")
+    with ThreadPoolExecutor(8) as pool:
+        added = [pool.submit(TrustStore(tmp_path).trust, digest, "new") for digest in digests[20:]]
+        taken = [pool.submit(TrustStore(tmp_path).distrust, digest) for digest in digests[:20]]
+        assert all(future.result() for future in added + taken)
+    assert {entry.digest for entry in TrustStore(tmp_path).entries()} == set(digests[20:])
+
+
+def test_trust_cannot_be_taken_back_in_a_file_that_others_can_write(tmp_path):
+    store = TrustStore(tmp_path)
+    store.trust(DIGEST, "")
+    store.path.chmod(0o666)
+    with pytest.raises(StoreError, match="is not used"):
+        store.distrust(DIGEST)
+    with pytest.raises(InvalidArgument, match="is no digest"):
+        store.distrust("iris")
