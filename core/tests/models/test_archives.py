@@ -142,6 +142,6 @@ def test_stores_can_be_given(saved, tmp_path, workspace):
 def test_the_limits_are_those_of_the_settings(saved, elsewhere, tmp_path):
     settings = Settings(stores=StoreSettings(home=tmp_path / "small", archives=ArchiveSettings(max_bytes=100)))
     place = models.export_model(saved, f"{tmp_path}/")
-    with using_workspace(attrs.evolve(elsewhere, settings=settings)):
-        with pytest.raises(InvalidArchive, match=r"stores\.archives\.max_bytes"):
-            models.import_model(place)
+    narrow = using_workspace(attrs.evolve(elsewhere, settings=settings))
+    with narrow, pytest.raises(InvalidArchive, match=r"stores\.archives\.max_bytes"):
+        models.import_model(place)

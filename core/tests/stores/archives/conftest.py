@@ -22,7 +22,7 @@ from jubako.testing.store_tests import write_version
 from jubako.values.tag import Tag
 
 FILES = {
-    "weights.bin": random.Random(1).randbytes(1_100_000),  # more than one piece
+    "weights.bin": random.Random(1).randbytes(5000),
     "deep/er/notes é.txt": b"read me",
     "empty": b"",
     "n" * 200: b"a name that no plain header of a tar holds",

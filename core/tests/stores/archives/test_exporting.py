@@ -111,13 +111,13 @@ def test_other_programs_read_it(export, store, files):
 
 
 @pytest.mark.parametrize("archive_format", list(ArchiveFormat))
-@pytest.mark.parametrize("content", [None, b"another one of the same length"[:21], b"short"])
+@pytest.mark.parametrize("content", [None, b"longer than it was", b"short"])
 def test_a_version_that_is_damaged_is_not_written(export, store, tmp_path, archive_format, content):
     path = store.open(store.list()[0]) / "deep/er/notes é.txt"
     path.chmod(0o644)
     path.write_bytes(content if content is not None else b"READ ME")
     before = set(tmp_path.iterdir())
-    with pytest.raises(ModelDigestMismatch, match="notes é.txt"):
+    with pytest.raises(ModelDigestMismatch, match=r"notes é\.txt"):
         export("", archive_format)
     assert set(tmp_path.iterdir()) == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import tarfile
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,11 @@ import pytest
 from jubako.contracts.store import StoreKind
 from jubako.errors import AlreadyExists, InvalidArchive, InvalidManifest, NotFound
 from jubako.settings import ArchiveSettings
+from jubako.stores.archives.exporting import export_version
 from jubako.stores.archives.formats import ArchiveFormat
 from jubako.stores.local import LocalStore
 from jubako.stores.manifests import read_info
+from jubako.stores.stored import read_version
 from jubako.testing.store_tests import write_version
 from jubako.values.tag import Tag
 
@@ -39,7 +42,18 @@ def test_what_was_exported_is_imported_as_it_was(export, take_in, store, other, 
     assert content(other.open(TAG)) == content(store.open(TAG))
     assert other.origin(TAG) == exported.place
     assert other.resolve(Tag("iris")) == TAG
-    assert os.listdir(other.home / store.kind.value) == ["iris"]  # no draft is left
+    assert [path.name for path in (other.home / store.kind.value).iterdir()] == ["iris"]  # no draft is left
+
+
+def test_a_file_of_several_pieces_is_imported_from_every_format(take_in, other, tmp_path):
+    large, content = Tag("iris", "large"), random.Random(2).randbytes(2_500_000)
+    with other.draft(large) as folder:
+        write_version(folder, other.kind, large, datetime(2026, 1, 1, tzinfo=UTC), {"weights.bin": content})
+    version = read_version(large, other)
+    for number, archive_format in enumerate(ArchiveFormat):
+        target = LocalStore(tmp_path / str(number), other.kind)
+        take_in(export_version(version, f"{tmp_path}/", archive_format=archive_format).place, target=target)
+        assert (target.open(large) / "weights.bin").read_bytes() == content
 
 
 @pytest.mark.parametrize("archive_format", list(ArchiveFormat))
