@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -55,6 +58,36 @@ def test_a_bento_is_built_and_the_next_command_shown(context, built):
     assert "built toy:v1" in result.output
     assert "jubako serve toy:v1" in result.output
     assert built().info.labels == {"a": "b", "c": "d=e"}
+
+
+def test_what_was_built_is_told_in_three_lines(context):
+    lines = run("--service", "service:svc", "--version", "v1").stdout.splitlines()
+    assert re.fullmatch(r"built toy:v1  \([0-9.]+ MB; [0-9]+ packages locked\)", lines[0])
+    assert lines[1:] == ["with  no model", "Serve it:  jubako serve toy:v1"]
+
+
+def test_the_answer_can_be_read_by_programs(context, built):
+    (context / "service.py").write_text(f"print('a noisy import')\n{SERVICE}")
+    facts = json.loads(run("--service", "service:svc", "--version", "v1", "--json").stdout)
+    assert facts["tag"] == "toy:v1"
+    assert facts["digest"] == built().info.digest
+    assert facts["path"] == str(built().path)
+    assert run("--service", "service:svc", "--version", "v2", "-o", "path").stdout == f"{built().path}\n"
+    assert run("--service", "service:svc", "--version", "v3", "--quiet").stdout == "toy:v3\n"
+
+
+def test_packages_are_typed_beside_those_of_the_bentofile(context, built):
+    (context / "bentofile.yaml").write_text("service: service:svc\npython: {packages: [click], lock_packages: false}\n")
+    assert run("--package", "attrs>=24").exit_code == 0
+    assert built().info.build["python"]["packages"] == ["click", "attrs>=24"]
+
+
+def test_warnings_of_a_build_are_one_line_on_stderr(context):
+    text = "import warnings\nwarnings.warn('mind the gap')\n"
+    (context / "service.py").write_text(f"{text}{SERVICE}")
+    result = run("--service", "service:svc")
+    assert "Warning: mind the gap\n" in result.stderr
+    assert "mind" not in result.stdout
 
 
 def test_another_folder_can_be_built(context, built, tmp_path, monkeypatch):

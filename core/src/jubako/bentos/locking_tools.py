@@ -62,9 +62,9 @@ class LockOrder:
 
 def find_lock_tool(path: str | None) -> LockTool | None:
     """The first of uv and pip-compile that this Python has, or that is on a search path; None if neither is."""
-    for name, module in (("uv", "uv"), ("pip-compile", "piptools")):
-        if find_spec(module) is not None:
-            return LockTool(name, (sys.executable, "-m", module))
+    for name, module in (("uv", ("uv",)), ("pip-compile", ("piptools", "compile"))):
+        if find_spec(module[0]) is not None:
+            return LockTool(name, (sys.executable, "-m", *module))
         program = shutil.which(name, path=path)
         if program:
             return LockTool(name, (program,))
@@ -77,6 +77,13 @@ def run_lock_tool(tool: LockTool, order: LockOrder) -> str:
     Raises:
         BuildError: it fails; has the last words that it said.
     """
+    own_version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if tool.name != "uv" and order.python_version != own_version:
+        raise BuildError(
+            f"{tool.name} cannot lock packages for Python {order.python_version}.",
+            why=f"It knows only the Python that it runs with, {own_version}.",
+            do="pip install uv, or leave out docker.python_version",
+        )
     with tempfile.TemporaryDirectory(prefix="jubako-lock-") as folder:
         asked, locked = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
         asked.write_text("\n".join([*order.requirements, *order.wheels, ""]), encoding="utf-8")
@@ -97,7 +104,7 @@ _UV_ARGUMENTS = (
     *("--no-emit-index-url", "--no-emit-find-links", "--no-progress"),
 )
 _PIP_TOOLS_ARGUMENTS = (
-    *("compile", "--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--strip-extras", "--allow-unsafe"),
+    *("--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--strip-extras", "--allow-unsafe"),
     *("--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host", "--no-emit-options"),
 )
 
@@ -147,5 +154,7 @@ _REMEDY = "correct python.packages, or where to look for them; or leave it to th
 
 def _last_words(text: str, folder: str) -> str:
     lines = [line.strip(" ×╰─▶│·") for line in text.splitlines()]  # noqa: RUF001
-    words = " ".join(line for line in lines[-12:] if line)
+    # Of a traceback only what it ends with.
+    told = [line for line in lines if line.strip("^~ ") and not line.startswith('File "')]
+    words = " ".join(told[-12:])
     return _CREDENTIALS.sub("", words.replace(folder, "…"))[-1200:] or "nothing."

@@ -29,6 +29,16 @@ _WITHOUT_HASHES = "# Everything that the Bento needs, in the versions it was bui
 _ASKED = "# What the Bento was asked to have, and what its models need; written by `jubako build`."
 
 
+def describe_lock(bento: Path) -> str:
+    """Say in a few words how what a Bento needs is pinned."""
+    path = bento / "env" / "python" / "requirements.lock.txt"
+    if not path.is_file():
+        return "packages not locked"
+    pinned = [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith(("#", "-", " "))]
+    with_hashes = path.read_text("utf-8").startswith(_WITH_HASHES)
+    return f"{len(pinned)} packages locked{' with hashes' if with_hashes else ''}"
+
+
 @attrs.frozen
 class _Needs:
     """What is known when the lock is made.
