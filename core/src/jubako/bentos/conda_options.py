@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from jubako.bentos.containers.grammar import check_context_path
+from jubako.bentos.requirements import parse_requirement
 from jubako.errors import InvalidArgument
 
 DEFAULT_CHANNELS = ("conda-forge",)
@@ -21,8 +22,6 @@ _CHANNEL = re.compile(
 _DEPENDENCY = re.compile(
     r"(?:[A-Za-z0-9_][A-Za-z0-9_./-]*::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?: ?[=<>!~][A-Za-z0-9_.*+!=<>~|, -]*)?"
 )
-# One requirement; never an option, a comment, or something that goes on in the next line.
-_PIP = re.compile(r"[A-Za-z0-9][^\x00-\x1f\x7f#\\]*")
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -58,7 +57,8 @@ class CondaOptions:
                 )
         _check(self.channels, _CHANNEL, "conda.channels", "conda-forge")
         _check(self.dependencies, _DEPENDENCY, "conda.dependencies", "numpy=1.26")
-        _check(self.pip, _PIP, "conda.pip", "requests==2.32.3")
+        for text in self.pip:
+            parse_requirement(text, "conda.pip")
 
     @property
     def is_empty(self) -> bool:

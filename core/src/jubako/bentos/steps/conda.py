@@ -39,10 +39,11 @@ def write_conda_environment(draft: BuildDraft) -> None:
         options = _read(draft.context, options.environment_yml)
     place = draft.folder / CONDA_ENVIRONMENT
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(_write(options, python_of(draft)), encoding="utf-8")
+    place.write_text(describe_environment(options, python_of(draft)), encoding="utf-8")
 
 
-def _write(options: CondaOptions, python_version: str) -> str:
+def describe_environment(options: CondaOptions, python_version: str) -> str:
+    """The `environment.yml` of checked options, for one Python."""
     # Beside a Python of its own: if they contradict each other, conda says so.
     dependencies: list[Any] = [f"python={python_version}", "pip", *options.dependencies]
     if options.pip:
