@@ -82,9 +82,9 @@ class Site:
         )
 
     def run_python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run an interpreter of its own that sees the folder, for at most 100 seconds."""
+        """Run an interpreter of its own that sees the folder, for at most 250 seconds."""
         with self.start_python(*arguments, **environment) as process:
-            out, err = process.communicate(timeout=100)
+            out, err = process.communicate(timeout=250)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -42,23 +42,25 @@ def test_a_new_plugin_has_the_layout_of_every_plugin(jubako, tmp_path):
     assert not [path for path in folder.rglob("*") if path.is_file() and "$" in path.read_text() + path.name]
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("toy_runner", "runner"),
-        ("my_2nd_toy", "runner"),
-        ("toy_2_extension", "extension"),
-        ("toy_2_descriptor", "descriptor"),
-        ("toy_2_command", "command"),
-    ],
-)
-def test_the_contract_tests_of_a_new_plugin_pass(jubako, site, tmp_path, name, kind):
-    folder = write(jubako, tmp_path, name, kind)
-    install(site, folder)
-    done = site.run_python(
-        "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio", str(folder)
-    )
+def test_the_contract_tests_of_new_plugins_of_every_kind_pass(jubako, site, tmp_path):
+    kinds = {
+        "toy_runner": "runner",
+        "my_2nd_toy": "runner",
+        "toy_2_extension": "extension",
+        "toy_2_descriptor": "descriptor",
+    }
+    # In one run, so that they are seen to agree with each other too.
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    for name, kind in kinds.items():
+        folder = write(jubako, tmp_path, name, kind)
+        install(site, folder)
+        (folder / "tests" / "test_contracts.py").rename(contracts / f"test_{name}.py")
+    options = ("-q", "-rA", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio")
+    done = site.run_python("-m", "pytest", *options, str(contracts))
     assert done.returncode == 0, done.stdout + done.stderr
+    for name in kinds:
+        assert f"/test_{name}.py::" in done.stdout, done.stdout
 
 
 def test_a_new_plugin_says_how_to_install_and_test_it(jubako, tmp_path):

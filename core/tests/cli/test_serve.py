@@ -59,21 +59,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def start(folder, serve):
+    """Serve what stands in the folder; where it matters which backend that is, tests take `start_each`."""
+    return lambda *arguments, **environment: serve(folder, *arguments, **environment)
+
+
 @pytest.fixture(params=["inline", "process"])
-def start(request, folder, serve):
-    """Serve what stands in the folder, with each backend in turn."""
-
-    def begin(*arguments, **environment):
-        if "--backend" not in arguments:
-            arguments = (*arguments, "--backend", request.param)
-        return serve(folder, *arguments, **environment)
-
-    return begin
+def start_each(request, start):
+    """The same, with each backend in turn."""
+    return lambda *arguments, **environment: start(*arguments, "--backend", request.param, **environment)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start, number):
-    server = start("service:svc")
+def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start_each, number):
+    server = start_each("service:svc")
     server.wait_until_ready()
     assert server.post("/double", "21", "application/json") == (200, b"42")
     server.process.send_signal(number)
@@ -84,8 +84,8 @@ def test_a_service_is_served_until_a_signal_and_the_exit_code_is_0(start, number
 
 
 @pytest.mark.parametrize("path", ["/wait", "/wait_sync"])
-def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(start, path):
-    server = start("service:svc")
+def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(start_each, path):
+    server = start_each("service:svc")
     server.wait_until_ready()
     asking = server.ask(path, "0.6")
     server.wait_until_begun()
@@ -95,8 +95,8 @@ def test_a_request_in_flight_is_answered_at_sigterm_and_new_ones_are_refused(sta
     assert server.ended() == 0
 
 
-def test_idle_connections_do_not_delay_the_exit(start):
-    server = start("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S, JUBAKO_SERVER__KEEP_ALIVE_S=NEVER_S)
+def test_idle_connections_do_not_delay_the_exit(start_each):
+    server = start_each("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S, JUBAKO_SERVER__KEEP_ALIVE_S=NEVER_S)
     port = server.wait_until_ready()
     idle = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S) for _ in range(5)]
     for connection in idle:
@@ -108,8 +108,8 @@ def test_idle_connections_do_not_delay_the_exit(start):
         connection.close()
 
 
-def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
-    server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
+def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start_each):
+    server = start_each("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
     server.wait_until_ready()
     asking = server.ask("/wait", NEVER_S)
     server.wait_until_begun()
@@ -120,8 +120,8 @@ def test_what_outlives_the_drain_is_answered_503_and_the_process_ends(start):
     assert json.loads(body)["type"] == "urn:jubako:problem:service-unavailable"
 
 
-def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
-    server = start("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
+def test_a_sync_function_that_never_returns_does_not_keep_the_process(start_each):
+    server = start_each("service:svc", JUBAKO_SERVER__DRAIN_S="0.3")
     server.wait_until_ready()
     asking = server.ask("/wait_sync", NEVER_S)
     server.wait_until_begun()
@@ -130,8 +130,8 @@ def test_a_sync_function_that_never_returns_does_not_keep_the_process(start):
     assert asking.answered()[0] == 503
 
 
-def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start):
-    server = start("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S)
+def test_a_second_signal_at_once_is_the_same_wish_and_a_later_one_cuts(start_each):
+    server = start_each("service:svc", JUBAKO_SERVER__DRAIN_S=NEVER_S)
     server.wait_until_ready()
     asking = server.ask("/wait", NEVER_S)
     server.wait_until_begun()
@@ -209,7 +209,7 @@ def test_a_source_that_fails_is_one_paragraph_with_its_own_lines_and_exit_code_1
     ) in server.text
 
 
-def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start, folder):
+def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start_each, folder):
     (folder / "broken.py").write_text(
         "import jubako\n"
         "class Lost(jubako.Runner):\n"
@@ -217,7 +217,7 @@ def test_a_runner_that_cannot_start_is_one_paragraph_and_exit_code_1(start, fold
         "    def _run_batch(self, rows):\n        return rows\n"
         "svc = jubako.Service('broken', runners=[Lost()])\n"
     )
-    server = start("broken.py:svc")
+    server = start_each("broken.py:svc")
     assert server.ended() == 1
     assert "Error: The service did not start: runner " in server.text
     assert "the weights are gone" in server.text

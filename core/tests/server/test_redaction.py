@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,9 +52,10 @@ def test_what_is_hidden_is_hidden_once_and_for_all(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["a." * 4096, "a://" * 2048, "authorization" * 600, "bearer " * 1200, "cookie=" * 1200, "a@" * 4096]
+    "text",
+    ["a." * 4096, "a://" * 2048, "authorization" * 600, "bearer " * 1200, "cookie=" * 1200, "a@" * 4096],
+    ids=lambda text: text[:4],
 )
 def test_a_hostile_text_takes_no_longer_than_another(text):
-    began = time.process_time()
-    redact(text)
-    assert time.process_time() - began < 0.2
+    # A few seconds' work at most; if it grew with the square of the length, hours.
+    redact(text * 100)

@@ -15,6 +15,8 @@ from jubako.testing._plugin_probe import Probe, probe
 from jubako.testing._required import required_name
 
 _PLUGIN_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# How often a plugin that took too long is loaded once more.
+_FURTHER_LOADS = 4
 
 
 class PluginTests:
@@ -23,7 +25,7 @@ class PluginTests:
     Attributes:
         name: the plugin's name, that of its entry point in the group `jubako.v1`.
         distribution: the distribution's name; `jubako-` and the plugin's name if empty.
-        max_load_s: seconds that loading the plugin may take.
+        max_load_s: seconds that loading the plugin may take; on a machine that is busy, the quickest of a few times.
     """
 
     name: str = required_name("plugin")
@@ -65,8 +67,12 @@ class PluginTests:
     def test_loading_prints_nothing(self, loaded: Probe) -> None:
         assert loaded.printed == ""
 
-    def test_loading_is_quick(self, loaded: Probe) -> None:
-        assert loaded.load_s <= self.max_load_s
+    def test_loading_is_quick(self, candidate: Candidate, loaded: Probe) -> None:
+        took_s = loaded.load_s
+        for _ in range(_FURTHER_LOADS):
+            if took_s > self.max_load_s:
+                took_s = min(took_s, probe.__wrapped__(candidate.name).load_s)
+        assert took_s <= self.max_load_s
 
     def test_the_distribution_is_named_after_the_plugin(self, candidate: Candidate) -> None:
         assert _PLUGIN_NAME.fullmatch(self.name), "write the plugin's name like toy_runner"
