@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jubako.bentos.wheels import Member, WheelName, write_wheel
 from jubako.settings import Settings, StoreSettings
 from jubako.workspace import Workspace, open_workspace, using_workspace
 
@@ -39,6 +40,27 @@ def context(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatc
     (folder / "service.py").write_text(SERVICE)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def make_wheel():
+    """A function that writes a little wheel into a folder: the module of its name, with the version in it."""
+
+    def make(folder, name, version="1.0", requires=()):
+        named = WheelName(name, version)
+        needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+        return write_wheel(
+            folder,
+            named,
+            [
+                named.describe(is_pure=True),
+                Member.from_text(f"{name.replace('-', '_')}.py", f"version = {version!r}\n"),
+                Member.from_text(f"{named.stem}.dist-info/METADATA", metadata),
+            ],
+        )
+
+    return make
 
 
 @pytest.fixture
