@@ -211,6 +211,12 @@ def jubako_register_build_steps() -> Iterable[BuildStepType]:
         phase=BuildPhase.DOCUMENTS,
         step="jubako.bentos.steps.openapi:write_openapi",
     )
+    yield BuildStepType(
+        name="sbom",
+        summary="Writes sbom.cdx.json, a list of everything in the Bento.",
+        phase=BuildPhase.DOCUMENTS,
+        step="jubako.bentos.steps.sbom:write_sbom",
+    )
 
 
 @hookimpl

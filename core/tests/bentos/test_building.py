@@ -38,7 +38,8 @@ def test_a_bento_holds_what_its_manifest_lists(context, model):
     assert {"env/python/requirements.txt", "env/python/version.txt", "env/docker/Dockerfile"} <= set(environment)
     paths = [entry.path for entry in bento.info.files if entry.path not in environment]
     root = f"models/numbers/{model.tag.version}"
-    assert paths == ["README.md", "apis/openapi.yaml", f"{root}/model.yaml", f"{root}/value.txt", "src/service.py"]
+    models = [f"{root}/model.yaml", f"{root}/value.txt"]
+    assert paths == ["README.md", "apis/openapi.yaml", *models, "sbom.cdx.json", "src/service.py"]
     verify_files(bento.path, bento.info.files)
     assert jubako.bentos.get("toy").info == bento.info
 
@@ -225,7 +226,7 @@ def test_a_step_of_a_plugin_takes_part_in_its_phase(context, site):
         "    (draft.folder / 'LICENCES.txt').write_text(' '.join(names))\n",
     )
     bento = _build_with_plugins(context)
-    assert bento.path_of("LICENCES.txt").read_text() == "README.md apis env src"
+    assert bento.path_of("LICENCES.txt").read_text() == "README.md apis env sbom.cdx.json src"
 
 
 def test_a_step_that_raises_is_named_with_its_plugin_and_publishes_nothing(context, site, workspace):

@@ -86,8 +86,8 @@ def serve_isolated(
 
 
 def _make(recipe: Recipe, announce: Callable[[str], None], folder: Path) -> None:
-    pinned = "the packages that its lock pins" if recipe.is_locked else "its packages, which no lock pins"
-    announce(f"Making the environment of {recipe.tag}, once: Python {recipe.python} with {pinned}.")
+    packages = "the packages of its lock" if recipe.is_locked else "its packages in any version, for it has no lock"
+    announce(f"Making the environment of {recipe.tag}, once: Python {recipe.python} with {packages}.")
     begin = time.monotonic()
     make_environment(recipe, folder, os.environ)
     announce(f"Made it in {time.monotonic() - begin:.0f} s.")

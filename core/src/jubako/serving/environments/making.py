@@ -69,7 +69,7 @@ def python_of(folder: Path) -> Path:
 
 def _steps(recipe: Recipe, python: Path, folder: Path, uv: str | None) -> Iterator[tuple[str, list[str]]]:
     inner = str(python_of(folder))
-    wanted = [*(["--require-hashes"] if recipe.is_locked else []), "-r", recipe.requirements]
+    wanted = [*(["--require-hashes"] if recipe.has_hashes else []), "-r", recipe.requirements]
     if uv is not None:
         yield "uv venv", [uv, "venv", "--no-project", "--python", str(python), str(folder)]
         yield "uv pip install", [uv, "pip", "install", "--compile-bytecode", "--python", inner, *wanted]

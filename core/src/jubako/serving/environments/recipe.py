@@ -34,7 +34,8 @@ class Recipe:
         python: the version of Python that it needs, such as `3.11`.
         folder: where the requirements and the wheels are; relative paths in the requirements start from it.
         requirements: the file's name.
-        is_locked: True if every requirement is pinned with its hashes.
+        is_locked: True if it is a lock, which names versions.
+        has_hashes: True if it pins what is installed by hashes, too.
         key: equal for everything that gives the same environment on this machine, and for nothing else.
     """
 
@@ -43,6 +44,7 @@ class Recipe:
     folder: Path
     requirements: str
     is_locked: bool
+    has_hashes: bool
     key: str
 
 
@@ -76,7 +78,9 @@ def read_recipe(bento: Bento) -> Recipe:
         python=_short_version(_read(folder / "version.txt"), bento),
         folder=folder,
         requirements=requirements,
-        is_locked="--hash=" in text,
+        is_locked=requirements == _LOCK,
+        # As pip has it: if one has a hash, all need one.
+        has_hashes="--hash=" in text,
         key=_key_of({entry.path: entry.sha256 for entry in entries}),
     )
 
