@@ -13,10 +13,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from jubako._references import load_reference
 from jubako.contracts.store import StoreKind
-from jubako.plugins.discovery import discover
 from jubako.settings import Settings, list_settings, load_settings
-from jubako.stores.places import path_of_url
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -41,7 +40,8 @@ def complete_any_tag(context: click.Context, _: click.Parameter, incomplete: str
 
 def complete_plugins(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of installed plugins; none of them is imported."""
-    return _items(incomplete, lambda: (candidate.name for candidate in discover()))
+    # Loaded here: a command that is run does not wait for what completes it.
+    return _items(incomplete, lambda: (one.name for one in load_reference("jubako.plugins.discovery:discover")()))
 
 
 def complete_settings(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -85,7 +85,10 @@ def _local_home(url: str, home: Path) -> Path | None:
         return home
     if "://" not in url:
         return Path(url)
-    return path_of_url(url) if url.startswith("file://") else None
+    if not url.startswith("file://"):
+        return None
+    path: Path = load_reference("jubako.stores.places:path_of_url")(url)
+    return path
 
 
 def _matching(root: Path, incomplete: str) -> Iterator[str]:
