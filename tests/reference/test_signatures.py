@@ -23,6 +23,14 @@ SIGNATURES = {
     "Tag.from_str": "text",
     "Tag.from_taglike": "tag",
     "Tag.make_new_version": "self",
+    "Tag.path": "self",
+    "Tag.latest_path": "self",
+    "get": "tag",
+    "list": "tag=None",
+    "delete": "tag",
+    "Bento.path_of": "self, item",
+    "Model.path_of": "self, item",
+    "Model.load_runner": "self",
     "Runner": "name",
     "Runner.run": "self, *args, **kwargs",
     "Runner.run_batch": "self, *args, **kwargs",
@@ -35,6 +43,7 @@ SIGNATURES = {
     "models.get": "tag",
     "models.list": "tag=None",
     "models.delete": "tag",
+    "models.load_runner": "tag",
     "exceptions.BentoMLException": "message",
     "exceptions.InvalidArgument": "message",
     "exceptions.BadInput": "message",
@@ -70,9 +79,17 @@ SIGNATURES = {
     "sklearn.load_runner": "tag, function_name='predict', *, name=None",
 }
 EVERY_STORE = {
-    "_model_store": ["models.create", "models.get", "models.list", "models.delete", "load"]
+    "_model_store": [
+        "models.create",
+        "models.get",
+        "models.list",
+        "models.delete",
+        "models.verify",
+        "models.load_runner",
+        "load",
+    ]
     + [f"{kind}.{name}" for kind in ("picklable_model", "sklearn") for name in ("save", "load", "load_runner")],
-    "_bento_store": ["get", "list", "delete", "build", "load"],
+    "_bento_store": ["get", "list", "delete", "bentos.verify", "build", "load"],
 }
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -299,3 +299,44 @@ def test_a_file_that_can_be_written_is_a_note(command, store):
     done = command("verify")
     assert done.exit_code == 0
     assert "Note: weights.bin of iris:v1 is not read-only any more; its content is right." in done.stderr
+
+
+# a store elsewhere
+
+FAR_STORE = """
+import jubako
+from pathlib import Path
+from jubako.contracts.offers import StoreType
+from jubako.contracts.store import Store
+from jubako.stores.local import LocalStore
+
+class Far(Store):
+    "A store that says when it fetches a whole version."
+    def __init__(self, url, kind):
+        self.url, self.kind, self.inner = url, kind, LocalStore(Path(url.removeprefix("far://")), kind)
+    def resolve(self, tag): return self.inner.resolve(tag)
+    def list(self, name=None): return self.inner.list(name)
+    def draft(self, tag, **options): return self.inner.draft(tag, **options)
+    def delete(self, tag): self.inner.delete(tag)
+    def read_manifest(self, tag): return self.inner.read_manifest(tag)
+    def open(self, tag):
+        print("fetched", tag)
+        return self.inner.open(tag)
+
+@jubako.hookimpl
+def jubako_register_store_types():
+    yield StoreType(name="far", summary="Far away.", open_store="jubako_far:Far")
+"""
+
+
+def test_of_a_store_elsewhere_a_list_fetches_manifests_alone(jubako, tmp_path, site):
+    path = save(LocalStore(tmp_path / "far", StoreKind.MODELS), "iris:v1")
+    site.install_plugin("far", FAR_STORE)
+    environment = {"JUBAKO_MODEL_STORE": f"far://{tmp_path / 'far'}", "JUBAKO_PLUGINS": "far"}
+    done = jubako("models", "list", "--json", **environment)
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["tag"], row["size_bytes"], row["path"]) == ("iris:v1", 1500, None)
+    assert "iris:v1" in jubako("models", "list", **environment).stdout
+    assert jubako("models", "list", "-o", "path", **environment).stdout == f"fetched iris:v1\n{path}\n"
+    assert jubako("models", "delete", "iris", "-y", **environment).stdout == "deleted iris:v1\n"

@@ -171,12 +171,5 @@ def test_the_place_where_bentoml_notes_the_latest_version_is_named():
     assert str(Tag("iris", "v1").latest_path()) == str(Tag("iris").latest_path()) == "iris/latest"
 
 
-def test_a_tag_is_unequal_to_what_is_no_tag_and_cannot_be_ordered_with_it():
-    assert Tag("iris") != "iris"
-    assert Tag("iris") != None  # noqa: E711  # the comparison itself is what is looked at
-    with pytest.raises(TypeError):
-        Tag("iris") < "iris"  # noqa: B015  # raising is all that it does
-
-
 def test_a_tag_shows_both_its_parts():
     assert repr(Tag("a", "v1")) == "Tag(name='a', version='v1')"

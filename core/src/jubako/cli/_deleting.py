@@ -9,11 +9,12 @@ import click
 from jubako.cli._confirm import confirm
 from jubako.cli._progress import format_bytes
 from jubako.cli._stores import count_of, local_time, read_targets
-from jubako.contracts.store import Store, StoreKind
+from jubako.contracts.store import Store
 from jubako.errors import InvalidManifest, NotFound, StoreError
 from jubako.stores.choosing import choose_doomed
-from jubako.stores.manifests import read_bento_info
-from jubako.stores.summaries import Summary, summarize
+from jubako.stores.manifests import parse_info
+from jubako.stores.summaries import Summary, read_manifest, summarize_stored
+from jubako.values.bento import BentoInfo
 from jubako.values.tag import Tag
 
 
@@ -50,7 +51,7 @@ def delete_targets(store: Store, texts: Sequence[str], *, yes: bool, bento_store
 
 def _describe(tag: Tag, store: Store, bentos: Sequence[Tag]) -> str:
     try:
-        summary: Summary = summarize(tag, store.open(tag), store.kind)
+        summary: Summary = summarize_stored(store, tag)
     except (InvalidManifest, NotFound, StoreError):
         return f"{tag}  (cannot be read)"
     copies = f"  (Bento {', '.join(map(str, bentos))} has a copy of its own)" if bentos else ""
@@ -65,12 +66,12 @@ def _bentos_with(models: Sequence[Tag], store: Store | None) -> dict[Tag, list[T
     wanted = {str(tag).encode(): tag for tag in models}
     for bento in store.list():
         try:
-            folder = store.open(bento)
-            text = (folder / StoreKind.BENTOS.manifest_name).read_bytes()
+            text = read_manifest(store, bento)
             # Most Bentos have none of them, which shows sooner than their manifests are parsed.
             if any(tag in text for tag in wanted):
-                for model in read_bento_info(folder).models:
+                info = parse_info(text, str(bento), store.kind)
+                for model in info.models if isinstance(info, BentoInfo) else ():
                     packed.setdefault(model.tag, []).append(bento)
-        except (OSError, InvalidManifest, NotFound, StoreError):
+        except (InvalidManifest, NotFound, StoreError):
             continue
     return packed

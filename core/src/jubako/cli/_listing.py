@@ -17,7 +17,7 @@ from jubako.cli._verbosity import tell
 from jubako.contracts.store import Store, StoreKind
 from jubako.errors import InvalidManifest, NotFound, StoreError
 from jubako.stores.choosing import choose
-from jubako.stores.summaries import Summary, summarize
+from jubako.stores.summaries import Summary, summarize_stored
 from jubako.values.tag import Tag
 
 SORTS = ("newest", "tag")
@@ -43,6 +43,8 @@ def show_list(store: Store, name: str | None, labels: Sequence[str], sort: str, 
     chosen = [each for each in found if isinstance(each, Summary) and has_labels(each.labels, labels)]
     if sort == "newest":
         chosen.sort(key=lambda each: (each.creation_time, each.tag), reverse=True)
+    if output == "path":  # what is elsewhere is fetched: nothing else has a path
+        chosen = [attrs.evolve(each, path=each.path or store.open(each.tag)) for each in chosen]
     data = [_data(each, store.kind) for each in chosen]
     unreadable = [{"tag": str(each.tag), "error": _reason(each.error)} for each in broken]
     show(
@@ -60,7 +62,7 @@ def show_list(store: Store, name: str | None, labels: Sequence[str], sort: str, 
 def _read(store: Store, tags: Sequence[Tag]) -> Iterator[Summary | _Broken]:
     for tag in tags:
         try:
-            yield summarize(tag, store.open(tag), store.kind)
+            yield summarize_stored(store, tag)
         except NotFound:  # deleted just now
             continue
         except (InvalidManifest, StoreError) as error:
@@ -83,7 +85,7 @@ def _data(summary: Summary, kind: StoreKind) -> dict[str, Any]:
         "size_bytes": summary.size_bytes,
         "creation_time": summary.creation_time.isoformat(),
         "labels": dict(summary.labels),
-        "path": os.fspath(summary.path),
+        "path": None if summary.path is None else os.fspath(summary.path),
     }
 
 
@@ -94,7 +96,7 @@ def _table(summaries: Sequence[Summary], kind: StoreKind, width: int) -> str:
         for each in summaries
     ]
     # Whole or not at all: half a path is of no use, and a tag is there to be copied.
-    paths = [os.fspath(each.path) for each in summaries]
+    paths = [str(each.path or "") for each in summaries]
     with_paths = [[*row, path] for row, path in zip(rows, paths, strict=True)]
     if width == UNLIMITED or _width_of([[*headings, "PATH"], *with_paths]) <= width:
         return format_table([*headings, "PATH"], with_paths, width)

@@ -17,9 +17,11 @@ from types import MappingProxyType
 import attrs
 
 from jubako._documents import MAX_DOCUMENT_BYTES, parse_yaml
-from jubako.contracts.store import StoreKind
+from jubako.contracts.store import Store, StoreKind
 from jubako.errors import InvalidManifest
-from jubako.stores.manifests import BENTO_KEYS, MODEL_KEYS, read_info
+from jubako.stores.failures import store_failure
+from jubako.stores.local import LocalStore
+from jubako.stores.manifests import BENTO_KEYS, MODEL_KEYS, parse_info, read_info
 from jubako.values.bento import BentoInfo
 from jubako.values.model import ModelInfo
 from jubako.values.tag import Tag
@@ -37,7 +39,7 @@ class Summary:
 
     Args:
         tag: name and exact version.
-        path: the version's folder.
+        path: the version's folder; None if it is not on this machine.
         creation_time: when it was saved or built, with its time zone.
         size_bytes: of its files together, as the manifest says; the manifest itself is not counted.
         source: the runner type that saved a model, empty for none; the import string of a Bento's service.
@@ -45,11 +47,40 @@ class Summary:
     """
 
     tag: Tag
-    path: Path
+    path: Path | None
     creation_time: datetime
     size_bytes: int
     source: str
     labels: Mapping[str, str]
+
+
+def summarize_stored(store: Store, tag: Tag) -> Summary:
+    """Read the summary of an exact version of a store; of a remote one, the manifest alone is fetched.
+
+    Raises:
+        NotFound: there is no such version.
+        InvalidManifest: its manifest cannot be read, or is that of another version.
+        StoreError: the version's folder is a link, or cannot be read.
+    """
+    if isinstance(store, LocalStore):
+        return summarize(tag, store.open(tag), store.kind)
+    where = f"{store.kind.manifest_name} of {tag} in {store.url}"
+    return _checked(
+        _summarize_info(None, parse_info(read_manifest(store, tag), where, store.kind)), tag, where, store.kind
+    )
+
+
+def read_manifest(store: Store, tag: Tag) -> bytes:
+    """The text of a version's manifest; of a local store nothing if it is a link, a pipe, or larger than it may be.
+
+    Raises:
+        NotFound: there is no such version.
+        StoreError: it cannot be read.
+    """
+    if isinstance(store, LocalStore):
+        return _read(store.open(tag) / store.kind.manifest_name)
+    with store_failure(f"{store.kind.noun} {tag} cannot be read"):
+        return store.read_manifest(tag)
 
 
 def summarize(tag: Tag, folder: Path, kind: StoreKind) -> Summary:
@@ -64,16 +95,20 @@ def summarize(tag: Tag, folder: Path, kind: StoreKind) -> Summary:
         InvalidManifest: the manifest cannot be read, or is that of another version.
     """
     summary = _summarize_quickly(tag, folder, kind) or _summarize_info(folder, read_info(folder, kind))
+    return _checked(summary, tag, str(folder / kind.manifest_name), kind)
+
+
+def _checked(summary: Summary, tag: Tag, where: str, kind: StoreKind) -> Summary:
     if summary.tag != tag:
         raise InvalidManifest(
-            f"{folder / kind.manifest_name} says that it is {kind.noun} {summary.tag}, not {tag}.",
+            f"{where} says that it is {kind.noun} {summary.tag}, not {tag}.",
             why="The folder was renamed or copied by hand.",
             do="move it back, or delete it",
         )
     return summary
 
 
-def _summarize_info(folder: Path, info: ModelInfo | BentoInfo) -> Summary:
+def _summarize_info(folder: Path | None, info: ModelInfo | BentoInfo) -> Summary:
     return Summary(
         tag=info.tag,
         path=folder,
