@@ -64,17 +64,17 @@ def executable(environment):
 
 @pytest.fixture
 def terminal(environment):
-    """Return a function that runs the installed program on a terminal of so many columns, and returns its lines."""
+    """Return a function that runs the installed program, or another, on a terminal of so many columns; its lines."""
     fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
 
-    def run(columns, *arguments, **more):
+    def run(columns, *arguments, program=EXECUTABLE, **more):
         clean = {**environment, "TERM": "xterm", **more}
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         written = b""
         with (
             os.fdopen(ours, "rb", buffering=0) as screen,
-            subprocess.Popen([EXECUTABLE, *arguments], env=clean, stdin=theirs, stdout=theirs, stderr=theirs),
+            subprocess.Popen([program, *arguments], env=clean, stdin=theirs, stdout=theirs, stderr=theirs),
         ):
             os.close(theirs)
             with contextlib.suppress(OSError):  # how Linux says that nobody has the other end any more

@@ -13,7 +13,14 @@ ARGUMENT = click.Argument(["tag"])
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A home with folders of models and a Bento; nothing in them, as only names are read."""
-    for folder in ("models/iris/1", "models/iris/2", "models/irises/1", "models/.draft-x/1", "bentos/flowers/7"):
+    for folder in (
+        "models/iris/1",
+        "models/iris/2",
+        "models/irises/1",
+        "models/.draft-x/1",
+        "models/a\nplain,b/1",
+        "bentos/flowers/7",
+    ):
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.setenv("JUBAKO_HOME", str(tmp_path))
     return tmp_path

@@ -139,3 +139,9 @@ def test_every_value_can_be_written_into_a_file_as_it_is_shown(jubako, file):
     text = "".join(f"{section}:\n" + "".join(f"  {rest}\n" for rest in sections[section]) for section in sections)
     again = rows_of(jubako("config", "show", "--config", file(text.replace("api_keys: []", "# none"))))
     assert {key: value for key, (value, _) in again.items()} == {key: value for key, (value, _) in rows.items()}
+
+
+def test_verbose_says_which_settings_are_not_the_default_and_why(jubako):
+    done = jubako("config", "show", "server.port", "--verbose", JUBAKO_SERVER__PORT="8081")
+    assert "jubako.cli._options: setting server.port is of environment: JUBAKO_SERVER__PORT\n" in done.stderr
+    assert "8081" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import click
 import pytest
@@ -68,6 +69,20 @@ def working():
 def test_there_is_no_bar_in_a_pipe():
     done = CliRunner().invoke(working)
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize(("more", "is_shown"), [({}, True), ({"TERM": "dumb"}, False)])
+def test_a_bar_is_drawn_on_a_terminal_that_has_a_cursor(terminal, more, is_shown):
+    code = (
+        "from jubako._progress import tracking\n"
+        "from jubako.cli._progress import showing_progress\n"
+        "with showing_progress(), tracking('copying iris', 10) as advance:\n"
+        "    advance(10)\n"
+        "print('done')"
+    )
+    lines = terminal(80, "-c", code, program=sys.executable, **more)
+    assert any(line.startswith("\x1b[Kcopying iris") for line in lines) == is_shown
+    assert lines[-1] == ("\x1b[Kdone" if is_shown else "done")
 
 
 def test_verbose_tells_of_each_piece_of_work():

@@ -7,6 +7,7 @@ is an empty list.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from jubako.settings import Settings, list_settings, load_settings
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # More than this is no help to anybody.
 _MOST = 500
 
@@ -105,6 +107,7 @@ def _matching(root: Path, incomplete: str) -> Iterator[str]:
 def _folders(place: Path) -> Iterator[str]:
     try:
         with os.scandir(place) as entries:
-            yield from (entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+            # What is no part of a tag could be anything, also a line of its own.
+            yield from (entry.name for entry in entries if _PART.fullmatch(entry.name) and entry.is_dir())
     except OSError:
         return

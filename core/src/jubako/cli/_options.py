@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import click
 from jubako.cli._verbosity import tell, verbosity_options
 from jubako.settings import LoadedSettings, Settings, load_settings_with_sources
 
+_logger = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _CONFIG = click.option(
@@ -86,4 +88,7 @@ def read_settings_with_sources(
         loaded = load_settings_with_sources(config, os.environ, typed)
     for warning in caught:
         tell(f"Warning: {warning.message}")
+    _logger.debug("settings of the file %s", loaded.path or "(none)")
+    for key, source in sorted(loaded.sources.items()):
+        _logger.debug("setting %s is of %s", key, source)
     return loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ from jubako.settings import PluginSettings
 BUILT_IN = Candidate(name="builtin", target="jubako.builtin", distribution="jubako", version=__version__)
 
 SLOW_AFTER_S = 5.0
+_logger = logging.getLogger(__name__)
 _is_composing: ContextVar[bool] = ContextVar("is_composing", default=False)
 
 
@@ -57,6 +59,8 @@ def compose(
     finally:
         _is_composing.reset(token)
     reports = _with_conflicts(reports)
+    for report in reports:
+        _logger.debug("plugin %s is %s, after %.0f ms", report, report.status, report.load_s * 1000)
     faults = [report for report in reports if report.status.is_fault]
     if settings.strict and faults:
         raise explain_faults(faults)
