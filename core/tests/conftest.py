@@ -18,7 +18,11 @@ from tests.harness.served import Served, heed_hangups
 
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile(
-    "jubako", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "jubako",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(os.environ.get("JUBAKO_TEST_EXAMPLES", "100")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("jubako")
 
