@@ -172,6 +172,13 @@ def test_paths_and_other_texts_are_no_tags(text, command, store):
     assert store.list() == [Tag("iris", "v1")]
 
 
+def test_no_trunc_is_a_flag(command, store):
+    path = save(store, "iris:v1")
+    done = command("list", "--no-trunc", "iris", COLUMNS="40")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[1].endswith(str(path))
+
+
 # get
 
 
