@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.harness.served import heed_hangups
+from tests.harness.served import heed_signals
 
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile(
@@ -31,4 +31,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples hypothesis tries, which tests take when they are imported; heed SIGHUP."""
     hypothesis.settings.load_profile("jubako-full" if config.getoption("--full-length") else "jubako")
-    heed_hangups()
+    heed_signals()

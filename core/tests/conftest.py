@@ -14,7 +14,7 @@ import attrs
 import hypothesis
 import pytest
 
-from tests.harness.served import Served, heed_hangups
+from tests.harness.served import Served, heed_signals
 
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile(
@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("jubako")
 
 def pytest_configure() -> None:
     """Start servers that heed SIGHUP, however the tests were started (`nohup pytest`)."""
-    heed_hangups()
+    heed_signals()
 
 
 @attrs.frozen

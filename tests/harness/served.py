@@ -165,10 +165,15 @@ class Served:
         self.process.stderr.close()
 
 
-def heed_hangups() -> None:
-    """Make servers that are started from here heed SIGHUP, though the tests themselves were started to ignore it."""
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def heed_signals() -> None:
+    """Make servers that are started from here heed SIGHUP and SIGINT, though the tests themselves ignore them.
+
+    `nohup` starts them so, and shells what they run in the background.
+    """
+    for name, usual in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def _end_with_tests() -> Callable[[], None] | None:
