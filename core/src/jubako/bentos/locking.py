@@ -58,6 +58,8 @@ class Pinned:
         return exact_version(self.requirement)
 
     def __str__(self) -> str:
+        if not self.version:
+            return str(self.requirement)
         marker = f" ; {self.requirement.marker}" if self.requirement.marker else ""
         return hashed(f"{self.name}=={self.version}{marker}", self.hashes)
 
