@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import version
+
+import jubako
 from jubako._documents import parse_yaml
 from jubako.testing import BuildStepTests
 
@@ -18,6 +22,20 @@ class TestModels(BuildStepTests):
 
     def check(self, folder):
         assert list(folder.iterdir()) == []
+
+
+class TestPython(BuildStepTests):
+    name = "python"
+
+    def check(self, folder):
+        place = folder / "env" / "python"
+        (wheel,) = (place / "wheels").iterdir()
+        assert wheel.name == f"jubako-{jubako.__version__}-py3-none-any.whl"
+        lines = (place / "requirements.lock.txt").read_text().splitlines()
+        assert lines[1] == f"./wheels/{wheel.name}"
+        assert f"attrs=={version('attrs')}" in lines
+        assert (place / "requirements.txt").read_text().splitlines()[1:] == [f"./wheels/{wheel.name}"]
+        assert (place / "version.txt").read_text() == "{}.{}\n".format(*sys.version_info[:2])
 
 
 class TestReadme(BuildStepTests):
