@@ -37,7 +37,7 @@ class _DefaultGroup(click.Group):
     "plugins",
     cls=_DefaultGroup,
     subcommand_metavar="[NAME] [OPTIONS] | new NAME",
-    epilog=examples("jubako plugins", "jubako plugins sklearn_runner", "jubako plugins new toy_runner --kind runner"),
+    epilog=examples("jubako plugins", "jubako plugins builtin", "jubako plugins new toy_runner --kind runner"),
 )
 def command() -> None:
     """Show installed plugins, or one of them in full, with the error if it could not be loaded.
@@ -46,7 +46,7 @@ def command() -> None:
     """
 
 
-@command.command(epilog=examples("jubako plugins show sklearn_runner", "jubako plugins --json"))
+@command.command(epilog=examples("jubako plugins show builtin", "jubako plugins --json"))
 @click.argument("name", required=False, shell_complete=complete_plugins)
 @output_option("table", "json", "yaml")
 @settings_options
