@@ -11,7 +11,7 @@ import pytest
 import jubako.cli
 from jubako.cli import main
 
-SHARED = ["--config", "--strict-plugins", "--quiet", "--verbose", "--help"]
+SHARED = ["--config", "--strict-plugins", "--quiet", "--verbose"]
 # These read no settings.
 WITHOUT_SETTINGS = {"completion", "plugins new"}
 
@@ -51,7 +51,7 @@ def test_its_help_is_whole_and_fits_a_narrow_terminal(executable, path):
 @pytest.mark.parametrize("path", LEAVES)
 def test_its_options_say_what_they_are_for_and_the_shared_ones_come_last(path):
     command = LEAVES[path]
-    options = [option for option in command.get_params(click.Context(command)) if isinstance(option, click.Option)]
+    options = [option for option in command.params if isinstance(option, click.Option)]
     shown = [option for option in options if not option.hidden]
     silent = [option.opts[-1] for option in shown if not option.help]
     assert not silent, f"options without help: {silent}"
