@@ -11,7 +11,12 @@ import pytest
 from tests.faults.trust.fuzz_targets import ELSEWHERE, TARGETS
 
 # As many inputs as take a few seconds; at full length, a few minutes.
-EXECUTIONS = {"skops": (300, 30_000), "request bodies": (1_500, 200_000), "manifests": (1_000, 100_000)}
+EXECUTIONS = {
+    "skops": (300, 30_000),
+    "archives": (800, 100_000),
+    "request bodies": (1_500, 200_000),
+    "manifests": (1_000, 100_000),
+}
 OTHERS = (2_500, 200_000)
 
 
