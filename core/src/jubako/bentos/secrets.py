@@ -28,7 +28,10 @@ _KINDS = (
     ),
     ("an AWS access key", b"AKIA", rb"\bAKIA(?![A-Z0-9]*EXAMPLE)[A-Z0-9]{16}\b"),
     ("an AWS access key", b"ASIA", rb"\bASIA(?![A-Z0-9]*EXAMPLE)[A-Z0-9]{16}\b"),
-    ("a GitHub token", b"gh", rb"\bgh[pousr]_[A-Za-z0-9]{36}"),
+    *(
+        ("a GitHub token", part, rb"\b" + part + rb"[A-Za-z0-9]{36}")
+        for part in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")
+    ),
     ("a GitHub token", b"github_pat_", rb"\bgithub_pat_[A-Za-z0-9_]{60}"),
     ("a GitLab token", b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20}"),
     ("a Slack token", b"xox", rb"\bxox[abeprs]-[0-9A-Za-z-]{20}"),
