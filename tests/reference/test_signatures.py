@@ -28,6 +28,7 @@ SIGNATURES = {
     "get": "tag",
     "list": "tag=None",
     "delete": "tag",
+    "bentos.containerize": "tag, docker_image_tag=None, *, build_args=None, labels=None, no_cache=False, platform=None",
     "Bento.path_of": "self, item",
     "Model.path_of": "self, item",
     "Model.load_runner": "self",
