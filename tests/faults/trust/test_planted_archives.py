@@ -19,9 +19,8 @@ pytestmark = [pytest.mark.row("planted-pickle"), pytest.mark.quick]
 @pytest.fixture
 def elsewhere(tmp_path, attacker):
     """Another machine, on which nothing is trusted."""
-    settings = Settings(
-        stores=StoreSettings(home=tmp_path / "other"), plugins=PluginSettings(allow=("sklearn_runner",))
-    )
+    plugins = attacker.workspace.settings.plugins
+    settings = Settings(stores=StoreSettings(home=tmp_path / "other"), plugins=plugins)
     return open_workspace(settings, attacker.workspace.composition)
 
 
