@@ -19,15 +19,18 @@ from pathlib import Path
 
 import pytest
 
+import jubako
 from jubako.errors import CommandError, ModelDigestMismatch
 from jubako.services.bento import Bento
 from jubako.serving.environments.cache import Environments
 from jubako.serving.environments.interpreters import find_python
 from jubako.serving.environments.recipe import read_recipe
+from jubako.settings import Settings, StoreSettings
 from jubako.stores.digests import digest_folder
 from jubako.stores.manifests import write_bento_info
 from jubako.values.bento import BentoInfo
 from jubako.values.tag import Tag
+from jubako.workspace import open_workspace, using_workspace
 
 if not hasattr(os, "fork"):
     pytest.skip("--isolated needs a system that replaces processes", allow_module_level=True)
@@ -165,6 +168,17 @@ def test_the_environment_is_made_once_for_all_bentos_of_one_lock(make_bento, sta
     make_bento("v3", lock=lambda text: f"# another lock\n{text}")
     assert finish(start("toy:v3", "--isolated"))[1]["prefix"] != report["prefix"]
     assert read_recipe(first).key == read_recipe(second).key
+
+
+def test_an_archive_is_served_from_where_it_is_unpacked(make_bento, start, tmp_path):
+    make_bento()
+    with using_workspace(open_workspace(Settings(stores=StoreSettings(home=tmp_path / "home")))):
+        jubako.export_bento("toy:v1", tmp_path / "toy.bento")
+        jubako.delete("toy:v1")
+    exit_code, report, err = finish(start("./toy.bento", "--isolated"))
+    assert exit_code == 0, err
+    assert (Path(report["argv"][-1]) / "bento.yaml").is_file()
+    assert Path(report["argv"][-1]).is_relative_to(tmp_path / "home/.store")
 
 
 def test_of_eight_that_start_at_once_one_makes_it_and_the_others_wait(make_bento, start, tmp_path):

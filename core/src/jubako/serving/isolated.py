@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from jubako.errors import CommandError
+from jubako.errors import CommandError, NotFound
 from jubako.services.bento import Bento
 from jubako.services.targets import resolve_target
 from jubako.serving.environments.cache import Environments
@@ -96,5 +97,8 @@ def _make(recipe: Recipe, announce: Callable[[str], None], folder: Path) -> None
 def _spelling(bento: Bento, workspace: Workspace) -> str:
     """How the server finds the same Bento, whose tag may mean another one later; it may lack the store's plugin."""
     store = workspace.bento_store
-    is_stored = urlsplit(store.url).scheme == "file" and bento.path.is_relative_to(workspace.settings.stores.home)
-    return f"bento:{bento.tag}" if is_stored else str(bento.path.absolute())
+    if urlsplit(store.url).scheme == "file":
+        with contextlib.suppress(NotFound):
+            if store.open(bento.tag).samefile(bento.path):
+                return f"bento:{bento.tag}"
+    return str(bento.path.absolute())
