@@ -6,6 +6,8 @@ import tomllib
 
 import pytest
 
+from jubako.cli._scaffold import KINDS
+
 
 def write(jubako, folder, name="toy_runner", kind="runner"):
     done = jubako("plugins", "new", name, "--kind", kind, "--directory", str(folder))
@@ -48,7 +50,9 @@ def test_the_contract_tests_of_new_plugins_of_every_kind_pass(jubako, site, tmp_
         "my_2nd_toy": "runner",
         "toy_2_extension": "extension",
         "toy_2_descriptor": "descriptor",
+        "toy_2_command": "command",
     }
+    assert set(kinds.values()) == set(KINDS)
     # In one run, so that they are seen to agree with each other too.
     contracts = tmp_path / "contracts"
     contracts.mkdir()

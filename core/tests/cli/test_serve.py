@@ -243,6 +243,17 @@ def test_a_working_directory_and_a_configuration_file_are_used(start, folder):
     assert server.text.count("runners.named.iris is of no runner of this service: it has none") == 1
 
 
+@pytest.mark.parametrize(("option", "is_logged", "is_told"), [("--quiet", False, False), ("--verbose", True, True)])
+def test_how_much_is_said_can_be_chosen(start, option, is_logged, is_told):
+    server = start("service:svc", "--backend", "inline", option)
+    server.wait_until_ready()
+    assert server.post("/double", "1", "application/json") == (200, b"2")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.ended() == 0
+    assert ("/double" in server.text) == is_logged
+    assert ("setting server.port is of " in server.text) == is_told
+
+
 def test_a_broken_plugin_is_told_of_and_serving_goes_on(start, site):
     site.install_plugin("broken", "raise OSError('this plugin is broken')\n")
     server = start("service:svc", JUBAKO_PLUGINS="broken", PYTHONPATH=str(site.folder))

@@ -15,6 +15,7 @@ from jubako._references import load_reference
 from jubako.cli._help import examples
 from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.cli._progress import showing_progress
+from jubako.cli._verbosity import is_quiet
 from jubako.errors import CommandError
 from jubako.settings import Settings, TrustSettings
 from jubako.settings.server import MOST_WORKERS
@@ -122,6 +123,8 @@ def command(
         "server.backlog": backlog,
         "server.workers": workers,
         "runners.backend": backend,
+        # Where it serves, and what goes wrong, is told all the same.
+        "server.logging.access.enabled": False if is_quiet() else None,
     }
     overrides |= {f"server.ssl.{name.removeprefix('ssl_')}": value for name, value in tls.items()}
     settings = read_settings(config, strict_plugins, overrides)
