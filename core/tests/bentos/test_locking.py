@@ -13,12 +13,14 @@ from packaging.requirements import Requirement
 
 import jubako
 import jubako.bentos
+from jubako._documents import dump_yaml, parse_yaml
 from jubako.bentos.locking import LOCK_NAME, keep_lock, parse_pinned
 from jubako.bentos.locking_tools import LockOrder, LockTool, find_lock_tool, run_lock_tool
 from jubako.bentos.python_options import PythonOptions
 from jubako.bentos.requirements_installed import follow
-from jubako.errors import BuildError
+from jubako.errors import BuildError, InvalidArgument
 from jubako.stores.digests import digest_folder
+from jubako.values.tag import Tag
 from jubako.workspace import open_workspace, using_workspace
 
 OPTIONS = {"packages": ["tool>=1"], "no_index": True, "find_links": "index"}
@@ -218,6 +220,23 @@ def test_the_models_of_a_bento_say_what_it_needs(context, workspace):
     with pytest.warns(UserWarning, match=r"model numbers:\S+ was saved with attrs==\S+; .* attrs==24\.2 "):
         bento = build(additional_models=["numbers"], python={"packages": ["attrs==24.2"], "lock_packages": False})
     assert "attrs==24.2" in lines_of(bento, "requirements.txt")
+
+
+@pytest.mark.parametrize(
+    "text", ["evil @ https://evil.example/x.whl", "-r /etc/passwd", "a\n--index-url https://evil.example"]
+)
+def test_what_a_hostile_model_asks_for_is_refused(context, workspace, text):
+    with jubako.models.create("numbers", framework_distributions=()) as model:
+        (Path(model.path) / "value.txt").write_text("1")
+    manifest = workspace.model_store.open(model.tag) / "model.yaml"
+    data = parse_yaml(manifest.read_text(), "model.yaml")
+    data["context"]["pip_requirements"] = [text]
+    # As an import would store it, with the digest that it then has.
+    with workspace.model_store.draft(Tag("numbers", "evil"), origin="imported") as folder:
+        (folder / "model.yaml").write_text(dump_yaml({**data, "version": "evil"}))
+        (folder / "value.txt").write_text("1")
+    with pytest.raises(InvalidArgument, match=r"model numbers:evil cannot have"):
+        build(additional_models=["numbers:evil"])
 
 
 PLUGIN = """

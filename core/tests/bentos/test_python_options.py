@@ -66,6 +66,8 @@ def test_packages_are_locked_unless_there_is_a_requirements_file(options, locks)
         ({"packages": ["click @ git+https://host.example/click"]}, "from a URL"),
         ({"packages": ["./click"]}, "Expected package name"),
         ({"packages": ["click; os.system('x')"]}, r"python\.packages cannot have"),
+        ({"packages": ["click\u2028-r /etc/passwd"]}, "Only requirements"),
+        ({"packages": ['click; platform_version == "a --config-settings=x"']}, "Only requirements"),
         ({"packages": ["c" * 5000]}, r"ccc…"),
         ({"packages": [1]}, "write text, or a list"),
         ({"packages": {"click": 1}}, "write text, or a list"),

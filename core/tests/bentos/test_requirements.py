@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import re
 import warnings
 from importlib.metadata import version
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from jubako.bentos.requirements import MAX_FILE_BYTES, Asked, parse_requirement, read_requirements_file
 from jubako.bentos.requirements_asked import combine
 from jubako.bentos.requirements_installed import follow
 from jubako.bentos.wheels_given import read_given
-from jubako.errors import BuildError, JubakoError
+from jubako.errors import BuildError, InvalidArgument, JubakoError
 
 HASH = f"sha256:{'a' * 64}"
 
@@ -90,6 +93,26 @@ def test_files_that_include_each_other_too_deeply_are_refused(tmp_path):
         (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
     with pytest.raises(BuildError, match="too many files"):
         read_requirements_file(tmp_path, "0.txt")
+
+
+PIECES = (
+    *"click a.b [x] ==1 >=2 ; python_version platform_version ' \" -r --hash= / $ ${HOME} # @ file:///x - , ( ) é \\".split(),
+    *(" ", "\n", "\r", "\u2028", "\x85", "\x0b"),
+)
+
+
+@hypothesis.given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
+@hypothesis.example('click; platform_version == "1"')
+def test_what_is_taken_for_a_requirement_is_one_line_and_nothing_else(text):
+    try:
+        requirement = parse_requirement(text, "python.packages")
+    except InvalidArgument:
+        return
+    line = str(requirement)
+    assert line.isascii()
+    assert line.splitlines() == [line]
+    assert not re.search(r"(?:^|\s)(?:-|#)|[$\\@]", line)
+    assert parse_requirement(line, "") == requirement
 
 
 def asked(*texts, by="python.packages"):

@@ -21,8 +21,9 @@ _MAX_NESTED = 8
 
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
-# What a requirements file would read as an option, a comment, or a line that goes on; and what a shell replaces.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\$`]|^\s*-|\s#")
+# What a requirements file would read as an option, a comment, or another line (also at U+2028 and U+0085), and what pip
+# or a shell replaces. pip looks for options in the middle of a marker too.
+_FORBIDDEN = re.compile(r"[^\x20-\x7e]|[\\$`]|(?:^|\s)-|\s#")
 
 
 def parse_requirement(text: object, field: str) -> Requirement:

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from jubako.bentos.requirements import Asked, exact_version
+from jubako.bentos.requirements import Asked, exact_version, parse_requirement
 from jubako.contracts.build_step import BuildDraft
 from jubako.contracts.store import StoreKind
 from jubako.plugins import Composition, PluginReport
@@ -26,7 +26,8 @@ def asked_by_models(draft: BuildDraft) -> Iterator[Asked]:
     store = LocalStore(draft.folder, StoreKind.MODELS)
     for tag in store.list():
         for text in _requirements_of(read_model_info(store.open(tag))):
-            yield Asked(Requirement(text), f"model {tag}")
+            # Whoever made the model wrote this.
+            yield Asked(parse_requirement(text, f"model {tag}"), f"model {tag}")
 
 
 def asked_by_service(draft: BuildDraft, composition: Composition) -> Iterator[Asked]:
@@ -67,15 +68,16 @@ def _settle(name: str, asked: list[Asked], is_packed: bool) -> Iterator[Asked]:
         taken = ", ".join(f"{each.requirement} ({each.by})" for each in users)
         warnings.warn(f"{said}; the build options say {taken}, which is taken.", stacklevel=2)
         return
-    yield _one_of(name, pinned)
+    yield from _agreed(name, pinned)
 
 
-def _one_of(name: str, pinned: list[Asked]) -> Asked:
+def _agreed(name: str, pinned: list[Asked]) -> Iterator[Asked]:
     versions = sorted(
         {exact_version(each.requirement) for each in pinned if exact_version(each.requirement)}, key=Version
     )
     if len(versions) < 2:
-        return pinned[0]
+        yield from {str(each.requirement): each for each in reversed(pinned)}.values()
+        return
     installed = _installed(name)
     chosen = installed if installed in versions else versions[-1]
     said = ", ".join(f"{each.by} with {each.requirement}" for each in pinned)
@@ -84,7 +86,7 @@ def _one_of(name: str, pinned: list[Asked]) -> Asked:
         f"name another in python.packages, or save the models anew.",
         stacklevel=2,
     )
-    return next(each for each in pinned if exact_version(each.requirement) == chosen)
+    yield next(each for each in pinned if exact_version(each.requirement) == chosen)
 
 
 def _allows(specifiers: SpecifierSet, requirement: Requirement) -> bool:

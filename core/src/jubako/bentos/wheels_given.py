@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import attrs
+from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from jubako.bentos.confined import open_below, resolve_link
@@ -110,6 +111,7 @@ def _read(context: Path, path: str) -> GivenWheel:
                 raise zipfile.BadZipFile("it has no METADATA, more than one, or a huge one")
             with archive.open(inner[0]) as metadata:
                 fields = BytesParser().parsebytes(metadata.read(_MAX_METADATA_BYTES))
+        requires = tuple(str(Requirement(str(text))) for text in fields.get_all("Requires-Dist") or ())
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         raise BuildError(
             f"python.wheels has {path!r}, which is no wheel.", why=f"{error}.", do="build it anew"
@@ -121,4 +123,4 @@ def _read(context: Path, path: str) -> GivenWheel:
             why="A wheel is named after what it holds.",
             do="give it its own name again",
         )
-    return GivenWheel(path, name, str(version), tuple(map(str, fields.get_all("Requires-Dist") or ())))
+    return GivenWheel(path, name, str(version), requires)
