@@ -18,12 +18,9 @@ from tests.harness.served import Served, heed_signals
 
 # The same examples each time, and no failure because the machine is busy.
 hypothesis.settings.register_profile(
-    "jubako",
-    deadline=None,
-    derandomize=True,
-    max_examples=int(os.environ.get("JUBAKO_TEST_EXAMPLES", "100")),
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    "jubako", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+hypothesis.settings.register_profile("jubako-few", hypothesis.settings.get_profile("jubako"), max_examples=25)
 hypothesis.settings.load_profile("jubako")
 
 
