@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -139,16 +140,38 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store):
     assert [str(fault) for fault in inspect(store, TAG).faults] == ["empty is a link or a device"]
 
 
-def test_a_folder_that_cannot_be_read_is_a_fault(store):
-    if os.geteuid() == 0:
-        pytest.skip("root reads everything")
-    folder = store.open(TAG) / "deep"
-    folder.chmod(0)
+@contextmanager
+def as_nobody(folder):
+    """If this is root, which may read everything, act as an account that is not, and may go to a folder."""
+    if os.geteuid() != 0:
+        yield
+        return
+    above = [path for path in (folder, *folder.parents) if not path.stat().st_mode & 0o005]
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in above}
+    for path, mode in modes.items():
+        path.chmod(mode | 0o055)
+    os.seteuid(65534)
     try:
-        faults = [str(fault) for fault in inspect(store, TAG).faults]
+        yield
     finally:
-        folder.chmod(0o700)
+        os.seteuid(0)
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of folders are POSIX's")
+def test_a_file_and_a_folder_that_cannot_be_read_are_faults(store):
+    folder = store.open(TAG)
+    (folder / "deep").chmod(0)
+    (folder / "empty").chmod(0)
+    try:
+        with as_nobody(folder):
+            faults = [str(fault) for fault in inspect(store, TAG).faults]
+    finally:
+        (folder / "deep").chmod(0o700)
     assert "deep cannot be read: Permission denied" in faults
+    assert "empty cannot be read: Permission denied" in faults
+    assert not any("missing" in fault for fault in faults)
 
 
 def test_progress_is_told_in_bytes(store):
