@@ -210,11 +210,13 @@ def _classify(port: int, row: list[float]) -> object:
 
 
 def _server_of(pid: int) -> int:
-    """The process below `pid` that the entrypoint has become."""
-    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-        words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        return child if b"/opt/jubako/env/bin/jubako" in words else _server_of(child)
-    raise AssertionError("there is no server")
+    """The process below `pid` that the entrypoint has become; 0 if there is none."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    if words[0] == b"/opt/jubako/env/bin/python":
+        return pid
+    # Any thread of a program in Go may have started it.
+    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return max((_server_of(int(child)) for children in lists for child in children), default=0)
 
 
 def _uid_of(pid: int) -> int:

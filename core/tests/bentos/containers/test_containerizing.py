@@ -189,6 +189,8 @@ def test_a_wrong_argument_is_refused_before_anything_is_built(bento, engine):
         ({"docker_image_tag": "Iris"}, "docker_image_tag cannot be 'Iris'"),
         ({"docker_image_tag": "--help"}, "docker_image_tag cannot be '--help'"),
         ({"build_args": {"A\nB": "x"}}, "build_args cannot have the name"),
+        ({"build_args": {"PATH": "/x"}}, "build_args cannot have PATH"),
+        ({"build_args": {"DOCKER_HOST": "x"}}, "build_args cannot have DOCKER_HOST"),
         ({"build_args": {"A": "x\0"}}, "build argument A cannot hold a NUL"),
         ({"labels": {"a b": "x"}}, "labels cannot have the key 'a b'"),
         ({"labels": {"a": "x\0"}}, "label a cannot hold a NUL"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ from jubako.workspace import Workspace, current_workspace
 
 Show = Callable[[str], None]
 
+# A build argument reaches the engine by its environment: these would change what the engine itself does.
+_STEERING = re.compile(
+    r"PATH|HOME|TMPDIR|(?:LD|DOCKER|BUILDKIT|BUILDAH|CONTAINERS?|PODMAN|STORAGE|XDG|SSL|REGISTRY)_\w*"
+)
+
 
 @attrs.frozen(kw_only=True)
 class ImageOptions:
@@ -43,6 +49,12 @@ class ImageOptions:
     def __attrs_post_init__(self) -> None:
         for name, value in self.build_args.items():
             grammar.check_env_name("build_args", name)
+            if _STEERING.fullmatch(name):
+                raise InvalidArgument(
+                    f"build_args cannot have {name}.",
+                    why="The program that builds takes it for its own.",
+                    do="choose another name; for the image, set it in docker.env",
+                )
             grammar.check_text(f"build argument {name}", value)
         for name, value in self.labels.items():
             grammar.check_label_name("labels", name)
