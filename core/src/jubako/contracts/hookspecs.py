@@ -231,8 +231,8 @@ def jubako_register_commands() -> Iterable[CommandType | CheckType]:  # type: ig
 
     Called once while a process composes its plugins: for a command that is not the core's, for the list of all commands
     and for the doctor, so that the core's own commands do not wait for it. The offers of all plugins are put together;
-    a name offered twice cannot be used until one of the plugins is disabled, and the core keeps its own. An empty answer
-    offers nothing.
+    a name offered twice cannot be used until one of the plugins is disabled, and the core keeps its own.
+    An empty answer offers nothing.
 
     Example::
 
