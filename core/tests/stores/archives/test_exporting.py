@@ -13,7 +13,9 @@ import pytest
 
 from jubako._progress import using_progress
 from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch
+from jubako.stores.archives.exporting import export_version
 from jubako.stores.archives.formats import ArchiveFormat
+from jubako.stores.stored import read_version
 
 SUFFIXES = {"tar": ".tar", "gz": ".tar.gz", "xz": ".tar.xz", "bz2": ".tar.bz2", "zip": ".zip", "folder": ""}
 
@@ -27,11 +29,10 @@ def test_a_folder_gets_a_file_named_after_the_version(export, store, tmp_path):
         assert exported.archive_format is ArchiveFormat(name)
 
 
-def test_no_path_is_the_working_directory(export, tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    exported = export("here/" if Path("here").is_dir() else "./", ArchiveFormat.ZIP)
-    assert Path(exported.place) == tmp_path / "here" / "iris-v1.zip"
+def test_no_path_is_the_working_directory(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exported = export_version(read_version(store.list()[0], store), "", archive_format=ArchiveFormat.ZIP)
+    assert Path(exported.place) == tmp_path / "iris-v1.zip"
 
 
 @pytest.mark.parametrize(
