@@ -109,6 +109,19 @@ def test_lists_nested_deeper_than_an_array_can_be_are_refused():
     assert NumpyNdarray().decode(b"[" * 64 + b"1" + b"]" * 64, JSON).ndim == 64
 
 
+@pytest.mark.parametrize("values", [[0, 2**63 + 1], [[2**64 - 1], [1]], [2**64 - 1024, 2**63 - 1]], ids=str)
+def test_whole_numbers_on_both_sides_of_the_largest_signed_one_are_read_exactly(values):
+    array = np.array(values, dtype="uint64")
+    descriptor = NumpyNdarray.from_sample(array)
+    back = descriptor.decode(descriptor.encode(array).body, JSON)
+    assert (back.dtype, back.tolist()) == (array.dtype, values)
+
+
+@pytest.mark.parametrize("body", [b"[9223372036854775809, -1]", b"[1, 18446744073709551616]", b"[1, 1.5]"])
+def test_numbers_that_are_no_unsigned_ones_are_refused_with_their_place(body):
+    assert refusal(NumpyNdarray(dtype="uint64", enforce_dtype=True), body).field == "$[1]"
+
+
 def test_a_mistake_far_behind_in_a_large_body_is_refused_in_little_time_and_memory():
     body = b"[" + b"1," * 3_000_000 + b"[]]"
     tracemalloc.start()

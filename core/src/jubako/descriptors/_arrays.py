@@ -115,7 +115,17 @@ def read_array(value: Any, body: bytes, dtype: np.dtype[Any] | None) -> _Array:
     if array.dtype.kind != "b" and (b"true" in body or b"false" in body):
         # To numpy true is a 1 like any other.
         raise _explained(value)
+    if array.dtype.kind == "f" and dtype is not None and dtype.kind == "u" and dtype.itemsize == 8:
+        return _read_unsigned(value, array)
     return array if array.dtype.kind in "biuf" else _read_missing(value, array)
+
+
+def _read_unsigned(value: Any, array: _Array) -> _Array:
+    """Read what numpy took for floats: that is what it makes of whole numbers on both sides of 2 to the power of 63."""
+    exact = np.array(value, dtype=object)
+    if all(type(each) is int and 0 <= each < 2**64 for each in exact.flat):
+        return exact.astype(np.uint64)
+    return array
 
 
 def cast_exactly(array: _Array, dtype: np.dtype[Any]) -> _Array | None:
