@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
+import subprocess
 import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -154,6 +157,32 @@ def test_hashes_of_a_requirements_file_are_heeded(context, index):
         build(python=options)
     with pytest.raises(BuildError, match=r"no file of tool 2\.0 has one of the hashes"):
         build(python={**options, "lock_packages": True})
+
+
+def test_what_is_locked_can_be_installed_and_nothing_else(context, index, tmp_path):
+    folder = build(python=OPTIONS).path / "env" / "python"
+    place = shutil.copytree(folder, tmp_path / "python")
+
+    def install():
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-cache"]
+        command += ["--python", sys.executable, "--target", str(tmp_path / "there"), "-r", "requirements.lock.txt"]
+        return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False)
+
+    done = install()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there" / "tool.py").read_text() == "version = '2.0'\n"
+    assert (tmp_path / "there" / "jubako" / "__init__.py").is_file()
+    for name in (JUBAKO_WHEEL, "tool-2.0-py3-none-any.whl"):
+        wheel = place / "wheels" / name
+        right = wheel.read_bytes()
+        wheel.chmod(0o644)
+        with zipfile.ZipFile(wheel, "a") as archive:
+            archive.comment = b"one byte more"
+        shutil.rmtree(tmp_path / "there")
+        done = install()
+        assert done.returncode != 0
+        assert "Hash mismatch" in done.stderr
+        wheel.write_bytes(right)
 
 
 def test_without_a_lock_the_installation_decides(context, index):

@@ -19,8 +19,8 @@ import attrs
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from jubako.bentos.named_files import open_named
 from jubako.bentos.requirements import HASH, Asked, exact_version, logical_lines, parse_requirement
-from jubako.bentos.wheels_given import open_linked
 from jubako.errors import BuildError, InvalidArgument
 
 LOCK_NAME = "bentofile.lock"
@@ -83,7 +83,7 @@ def read_lock(context: Path, inputs: str) -> list[Pinned] | None:
     """
     if not os.path.lexists(context / LOCK_NAME):
         return None
-    with open_linked(context, LOCK_NAME) as file:
+    with open_named(context, LOCK_NAME, "the lock") as file:
         content = file.read(_MAX_BYTES + 1)
     head = _INPUTS.search(content[:1000].decode("utf-8", "replace"))
     if head is None or head[1] != inputs:

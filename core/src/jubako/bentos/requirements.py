@@ -11,8 +11,8 @@ import attrs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from jubako.bentos.confined import open_below, resolve_link
 from jubako.bentos.containers.grammar import check_context_path
+from jubako.bentos.named_files import open_named
 from jubako.errors import BuildError, InvalidArgument
 
 MAX_REQUIREMENT_LENGTH = 2000
@@ -131,8 +131,7 @@ def logical_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _read_text(context: Path, path: str) -> str:
-    source = resolve_link(context, path) if (context / path).is_symlink() else path
-    with open_below(context, source) as file:
+    with open_named(context, path, "python.requirements_txt") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise BuildError(f"{path} is no requirements file: it has more than {MAX_FILE_BYTES >> 20} MiB.")

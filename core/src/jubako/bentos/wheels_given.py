@@ -8,16 +8,16 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from email.parser import BytesParser
 from pathlib import Path
-from typing import BinaryIO
 
 import attrs
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from jubako.bentos.confined import open_below, resolve_link
+from jubako.bentos.named_files import open_named
 from jubako.bentos.wheels import digest_stream
 from jubako.errors import BuildError
 
+_FIELD = "python.wheels"
 _MAX_METADATA_BYTES = 1024 * 1024
 
 
@@ -64,20 +64,11 @@ def read_given(context: Path, paths: Iterable[str]) -> dict[str, GivenWheel]:
     return found
 
 
-def copy_given(context: Path, path: str, place: Path) -> None:
+def copy_given(context: Path, path: str, place: Path, field: str = _FIELD) -> None:
     """Copy a wheel of the context; a link is followed inside the context only."""
-    with open_linked(context, path) as source, place.open("xb") as copy:
+    with open_named(context, path, field) as source, place.open("xb") as copy:
         shutil.copyfileobj(source, copy)
     place.chmod(0o644)
-
-
-def open_linked(context: Path, path: str) -> BinaryIO:
-    """Open a file of the context, or the file of the context that a link leads to.
-
-    Raises:
-        BuildError: it leads out of the context, or to no file.
-    """
-    return open_below(context, resolve_link(context, path) if (context / path).is_symlink() else path)
 
 
 def list_folder(context: Path, folder: str) -> Iterator[GivenWheel]:
@@ -97,14 +88,14 @@ def list_folder(context: Path, folder: str) -> Iterator[GivenWheel]:
 
 def digest_given(context: Path, path: str) -> str:
     """`sha256:…` of a file of the context."""
-    with open_linked(context, path) as file:
+    with open_named(context, path, "python.find_links") as file:
         return digest_stream(file)
 
 
 def _read(context: Path, path: str) -> GivenWheel:
     name, version, _, _ = parse_wheel_filename(path.rpartition("/")[2])
     try:
-        with open_linked(context, path) as file, zipfile.ZipFile(file) as archive:
+        with open_named(context, path, _FIELD) as file, zipfile.ZipFile(file) as archive:
             inner = [each for each in archive.infolist() if each.filename.endswith(".dist-info/METADATA")]
             inner = [each for each in inner if each.filename.count("/") == 1]
             if len(inner) != 1 or inner[0].file_size > _MAX_METADATA_BYTES:

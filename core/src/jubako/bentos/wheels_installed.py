@@ -20,7 +20,7 @@ from urllib.request import url2pathname
 
 from jubako.bentos.confined import open_below, resolve_link
 from jubako.bentos.ignoring import PackingRules
-from jubako.bentos.secrets import find_secret
+from jubako.bentos.secrets import SecretScan
 from jubako.bentos.wheels import Member, WheelName, write_wheel
 from jubako.errors import BuildError
 
@@ -28,7 +28,7 @@ from jubako.errors import BuildError
 _OF_THE_INSTALLATION = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json")
 
 _MAX_FIRST_LINE = 4096
-_MAX_SCANNED_BYTES = 4 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
 
 
 def is_installed_from_elsewhere(distribution: Distribution) -> bool:
@@ -226,9 +226,11 @@ def _source_files(folder: Path, name: str) -> Iterator[Member]:
 def _source_member(folder: Path, path: str) -> Member:
     source = resolve_link(folder, path) if (folder / path).is_symlink() else path
     with open_below(folder, source) as file:
-        start = file.read(_MAX_SCANNED_BYTES + 1)
         status = os.fstat(file.fileno())
-    secret = find_secret(start) if len(start) <= _MAX_SCANNED_BYTES else ""
+        scan = SecretScan()
+        secret = next(
+            (found for piece in iter(partial(file.read, _PIECE_BYTES), b"") if (found := scan.look(piece))), ""
+        )
     if secret:
         raise BuildError(
             f"{folder / path} is not packed: it seems to hold {secret}.",

@@ -215,7 +215,7 @@ def _copy_found(context: Path, needs: _Needs, pinned: list[Pinned] | None, wheel
                 hashes = wanted.get((wheel.name, wheel.version))
                 if hashes is None or (hashes and digest_given(context, wheel.path) not in hashes):
                     continue
-            copy_given(context, wheel.path, place)
+            copy_given(context, wheel.path, place, "python.find_links")
             any_copied = True
     return any_copied
 
