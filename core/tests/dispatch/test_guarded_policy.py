@@ -60,7 +60,7 @@ def odd(**attributes):
 async def test_a_policy_that_raises_is_named_once_and_no_call_is_lost(make_dispatch, caplog, where, error):
     dispatch = make_dispatch(policy=odd(fails_in=where, error=error), max_batch_size=4)
     answers = await asyncio.wait_for(
-        asyncio.gather(*(dispatch.call(np.array([float(value)])) for value in range(40))), 20
+        asyncio.gather(*(dispatch.call(np.array([float(value)])) for value in range(40))), 60
     )
     assert [answer[0] for answer in answers] == [-value for value in range(40)]
     (said,) = [record.getMessage() for record in caplog.records if "batch policy" in record.getMessage()]
@@ -107,6 +107,6 @@ def test_a_policy_may_wait_for_a_batch_that_runs():
 async def test_a_policy_that_holds_for_ever_delays_calls_and_loses_none(make_dispatch):
     dispatch = make_dispatch(policy=odd(decision=Decision(send=False)), max_wait_ms=5)
     answers = await asyncio.wait_for(
-        asyncio.gather(*(dispatch.call(np.array([float(value)])) for value in range(10))), 20
+        asyncio.gather(*(dispatch.call(np.array([float(value)])) for value in range(10))), 60
     )
     assert [answer[0] for answer in answers] == [-value for value in range(10)]
