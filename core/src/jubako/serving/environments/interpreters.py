@@ -46,6 +46,11 @@ def find_uv(environment: Mapping[str, str]) -> str | None:
     return shutil.which("uv", path=environment.get("PATH")) or shutil.which("uv", path=str(Path(sys.executable).parent))
 
 
+def has_pip() -> bool:
+    """True if this interpreter has pip, without what `PYTHONPATH` adds to it."""
+    return bool(_output([sys.executable, "-I", "-m", "pip", "--version"]))
+
+
 def _candidates(version: str, environment: Mapping[str, str]) -> Iterator[Path]:
     name = f"python{version}"
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from jubako._progress import Advance, tracking
 from jubako.errors import CommandError
-from jubako.serving.environments.interpreters import find_python, find_uv
+from jubako.serving.environments.interpreters import find_python, find_uv, has_pip
 from jubako.serving.environments.recipe import Recipe
 from jubako.serving.system import die_with_parent
 
@@ -75,8 +74,9 @@ def _steps(recipe: Recipe, python: Path, folder: Path, uv: str | None) -> Iterat
         yield "uv pip install", [uv, "pip", "install", "--compile-bytecode", "--python", inner, *wanted]
     else:
         # The pip that is here takes a fraction of the time that installing another one would.
-        pip = [sys.executable, "-I", "-m", "pip", "--python", inner] if find_spec("pip") else [inner, "-I", "-m", "pip"]
-        without = ["--without-pip"] if pip[0] == sys.executable else []
+        is_here = has_pip()
+        pip = [sys.executable, "-I", "-m", "pip", "--python", inner] if is_here else [inner, "-I", "-m", "pip"]
+        without = ["--without-pip"] if is_here else []
         yield "python -m venv", [str(python), "-I", "-m", "venv", *without, str(folder)]
         yield "pip install", [*pip, "--no-input", "--disable-pip-version-check", "install", *wanted]
     yield "jubako --version", [inner, "-I", "-m", "jubako", "--version"]
