@@ -17,9 +17,7 @@ from jubako.contracts.store import StoreKind
 
 @click.command(
     "pull",
-    epilog=examples(
-        "jubako pull iris_classifier file:///mnt/shared/jubako", "jubako pull iris_classifier:1.0 ../home"
-    ),
+    epilog=examples("jubako pull iris_classifier file:///mnt/shared/jubako", "jubako pull iris_classifier:1.0 ../home"),
 )
 @click.argument("tag")
 @click.argument("url", required=False)

@@ -17,9 +17,7 @@ from jubako.cli._stores import opened_workspace
 
 @click.command(
     "push",
-    epilog=examples(
-        "jubako push iris_classifier file:///mnt/shared/jubako", "jubako push iris_classifier:1.0 ../home"
-    ),
+    epilog=examples("jubako push iris_classifier file:///mnt/shared/jubako", "jubako push iris_classifier:1.0 ../home"),
 )
 @click.argument("tag", shell_complete=complete_bentos)
 @click.argument("url", required=False)

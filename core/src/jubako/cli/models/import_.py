@@ -17,9 +17,7 @@ from jubako.models.archives import take_in
 
 @click.command(
     "import",
-    epilog=examples(
-        "jubako models import iris-1.0.jubako-model", "jubako models import iris-2.0.zip --latest"
-    ),
+    epilog=examples("jubako models import iris-1.0.jubako-model", "jubako models import iris-2.0.zip --latest"),
 )
 @click.argument("path", type=click.Path())
 @format_option("What it must be; if not given, its first bytes say.")
