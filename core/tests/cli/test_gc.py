@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 
+from jubako.bentos import export_bento
 from jubako.contracts.store import StoreKind
 from jubako.models import create
 from jubako.models.trusted import find_unneeded_trust
@@ -118,6 +121,30 @@ def test_an_environment_that_was_not_used_for_long_goes(jubako, home):
     done = jubako("gc")
     assert "environment of Bento iris:v1, unused for " in done.stdout
     assert not folder.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="what a process has open is not known there")
+def test_an_unpacked_archive_that_was_not_used_for_long_goes(jubako, home, tmp_path):
+    store = LocalStore(tmp_path / "elsewhere", StoreKind.BENTOS)
+    with store.draft(Tag("toy", "v1")) as folder:
+        write_version(folder, store.kind, Tag("toy", "v1"), datetime(2026, 1, 1, tzinfo=UTC), {"src/toy.py": b"svc"})
+    archive = export_bento("toy:v1", f"{tmp_path}/", _bento_store=store)
+    opening = (
+        "import sys; from pathlib import Path; from jubako.services.archived import open_archive;"
+        "from jubako.workspace import current_workspace;"
+        f"open_archive(Path({str(archive)!r}), current_workspace()); print('open', flush=True); sys.stdin.read()"
+    )
+    environment = {**os.environ, "JUBAKO_HOME": str(home), "JUBAKO_PLUGINS": ""}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", opening], env=environment, **pipes) as process:
+        assert process.stdout.readline() == "open\n"
+        (place,) = (home / ".store/archives").iterdir()
+        os.utime(place / "in-use", (0, 0))
+        assert jubako("gc").stdout == "Nothing to remove.\n"  # that process has it open
+        process.communicate()
+    done = jubako("gc")
+    assert "unpacked archive of Bento toy:v1, unused for " in done.stdout
+    assert list((home / ".store/archives").iterdir()) == []
 
 
 def test_trust_that_no_model_needs_is_forgotten_if_that_is_asked_for(jubako, home):

@@ -21,6 +21,7 @@ from jubako.cli._tables import format_table
 from jubako.cli._verbosity import tell
 from jubako.contracts.store import StoreKind
 from jubako.models.trusted import find_unneeded_trust
+from jubako.services.archived import UnusedArchive, remove_unused_archives, unused_archives
 from jubako.serving.environments.cache import Environments, UnusedEnvironment
 from jubako.stores.collecting import Debris, find_old, find_store_debris, remove_store_debris, remove_versions, size_of
 from jubako.stores.local import LocalStore
@@ -28,6 +29,7 @@ from jubako.stores.trust import TrustEntry
 from jubako.values.tag import Tag
 from jubako.workspace import Workspace
 
+_Unused = UnusedEnvironment | UnusedArchive
 _KINDS = tuple(kind.value for kind in StoreKind)
 
 
@@ -58,7 +60,7 @@ class _Rubbish:
     default=30,
     show_default=True,
     metavar="N",
-    help="Remove environments of `serve --isolated` in which no server was started for N days.",
+    help="Remove environments of `serve --isolated`, and what `serve ARCHIVE` unpacked, not used for N days.",
 )
 @click.option("--trust", is_flag=True, help="Also forget trusted digests that no model and no Bento here has.")
 @yes_option
@@ -75,7 +77,7 @@ def command(
     config: Path | None,
     strict_plugins: bool | None,
 ) -> None:
-    """Remove what nobody needs: what writers and deletions that were killed have left, and unused environments.
+    """Remove what nobody needs: what killed writers and deletions have left, unused environments and unpacked archives.
 
     Safe while others save, build and serve. No version goes unless --keep says so, and then only after asking. A Bento
     has copies of its models, so old models can go; a Bento that is served should stay.
@@ -83,9 +85,10 @@ def command(
     with opened_workspace(config, strict_plugins) as workspace:
         found = [_find(store, keep) for store in _local_stores(workspace, only)]
         unneeded = find_unneeded_trust(workspace) if trust else []
-        environments = Environments(Path(workspace.settings.stores.home).expanduser().absolute())
+        home = Path(workspace.settings.stores.home).expanduser().absolute()
+        environments = Environments(home)
         unused_s = unused_days * 24 * 3600.0 if only != StoreKind.MODELS.value else math.inf
-        unused = environments.unused(unused_s)
+        unused: list[_Unused] = [*environments.unused(unused_s), *unused_archives(home, unused_s)]
         if not dry_run:
             old = [(each.store, tag) for each in found for tag, _ in each.old]
             if old:
@@ -93,8 +96,8 @@ def command(
                 confirm(f"Delete {' and '.join(kinds)}?", [f"{store.kind.noun} {tag}" for store, tag in old], yes=yes)
             found = [_remove(each) for each in found]
             unneeded = [entry for entry in unneeded if workspace.trust.distrust(entry.digest)]
-            unused = environments.remove_unused(unused_s)
-    rows = [*_rows(found), *map(_environment_row, unused), *map(_trust_row, unneeded)]
+            unused = [*environments.remove_unused(unused_s), *remove_unused_archives(home, unused_s)]
+    rows = [*_rows(found), *map(_unused_row, unused), *map(_trust_row, unneeded)]
     data = {"dry_run": dry_run, "size_bytes": sum(row["size_bytes"] for row in rows), "removed": rows}
     show(data, output, lambda width: _table(rows, width, dry_run=dry_run), ids=lambda: (row["path"] for row in rows))
 
@@ -130,8 +133,9 @@ def _rows(found: Sequence[_Rubbish]) -> Iterator[dict[str, Any]]:
             yield {"what": each.what, "size_bytes": each.size_bytes, "path": os.fspath(each.path)}
 
 
-def _environment_row(unused: UnusedEnvironment) -> dict[str, Any]:
-    what = f"environment of Bento {unused.made_for}, unused for {unused.unused_s / 86400:.0f} days"
+def _unused_row(unused: _Unused) -> dict[str, Any]:
+    noun = "environment of" if isinstance(unused, UnusedEnvironment) else "unpacked archive of"
+    what = f"{noun} Bento {unused.made_for}, unused for {unused.unused_s / 86400:.0f} days"
     return {"what": what, "size_bytes": unused.size_bytes, "path": os.fspath(unused.path)}
 
 
