@@ -10,6 +10,7 @@ import attrs
 
 from jubako.contracts.store import StoreKind
 from jubako.errors import NotFound
+from jubako.services.planted import refuse_planted
 from jubako.stores.digests import verify_files
 from jubako.stores.manifests import read_bento_info
 from jubako.stores.opened import Opened
@@ -76,8 +77,10 @@ class Bento(Opened[BentoInfo]):
         The other files of a model are checked against its manifest when it is loaded.
 
         Raises:
-            ModelDigestMismatch: one is not what `bento.yaml` says.
+            ModelDigestMismatch: one is not what `bento.yaml` says, or there is a module or a model that it does not
+                list.
         """
+        refuse_planted(self.path, [entry.path for entry in self.info.files])
         verify_files(self.path, [entry for entry in self.info.files if _is_source(entry.path)])
 
     def export(
