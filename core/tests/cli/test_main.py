@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 import jubako.models
 from jubako.cli._failures import failure_of
+from jubako.errors import CommandError
 from jubako.settings import Settings, StoreSettings
 from jubako.workspace import open_workspace, using_workspace
 
@@ -200,3 +203,40 @@ def test_help_imports_less_than_four_times_as_many_modules_as_asyncio(site):
 
     shown = imported("from jubako.cli import main\nmain(['--help'], standalone_mode=False)")
     assert shown < 4 * imported("import asyncio")
+
+
+def test_an_error_moves_no_cursor_whatever_it_quotes():
+    stream = io.StringIO()
+    failure_of(CommandError("pip said \x1b[2J.", why="One\n\u202etwo.")).show(stream)
+    assert stream.getvalue() == "Error: pip said \\x1b[2J.\nOne\n\\u202etwo.\n"
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-"])
+def test_a_standard_stream_that_is_closed_stops_no_command(environment, program, stream):
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" "$@" {stream}', program, "list"],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert "Error" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_below_stdout_is_no_bug_of_jubako(environment, program):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [program, "config", "show"],
+            check=False,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    expected = "Error: the command was not finished.\nNo space left on device.\nDo: make room, and try again\n"
+    assert done.stderr == expected

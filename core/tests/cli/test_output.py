@@ -108,3 +108,24 @@ def test_where_nobody_can_be_asked_nothing_is_done():
 def test_who_agrees_beforehand_is_not_asked(option):
     done = CliRunner().invoke(deleting, [option])
     assert (done.stdout, done.stderr) == ("deleted\n", "")
+
+
+def test_yaml_moves_no_cursor_and_turns_no_line_round():
+    hostile = "\x1b[31m\u202edetsurt\x9b2J é"
+
+    @click.command()
+    @output_option("yaml")
+    def labels(output):
+        show({"label": hostile}, output)
+
+    written = CliRunner().invoke(labels).stdout
+    assert written.replace("\n", "").isprintable()
+    assert yaml.safe_load(written) == {"label": hostile}
+
+
+def test_what_is_told_moves_no_cursor():
+    @click.command()
+    def telling():
+        tell("Note: \x1b]0;owned\x07\n\tnext line")
+
+    assert CliRunner().invoke(telling).stderr == "Note: \\x1b]0;owned\\x07\n        next line\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 import jubako
 from jubako.errors import InvalidArchive
 from jubako.services.targets import resolve_target
+from jubako.settings import Settings, StoreSettings
+from jubako.workspace import open_workspace
 
 
 @pytest.fixture
@@ -46,3 +50,18 @@ def test_what_is_no_archive_is_refused_with_its_name(workspace, project, name):
     (project / name).write_bytes(b"nothing of the kind")
     with pytest.raises(InvalidArchive, match=rf"{Path(name).name} is no archive of Jubako"):
         resolve_target(name, workspace=workspace, working_dir=project)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
+def test_whatever_the_umask_no_other_account_reaches_it_and_the_home_stays_fit_for_trust(archive, tmp_path):
+    home = tmp_path / "fresh"
+    before = os.umask(0)
+    try:
+        workspace = open_workspace(Settings(stores=StoreSettings(home=home)))
+        bento = resolve_target(str(archive), workspace=workspace, working_dir=tmp_path).bento
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((home / ".store" / "archives").stat().st_mode) == 0o700
+    assert bento.path.is_relative_to(home / ".store" / "archives")
+    workspace.trust.trust("sha256:" + "a" * 64, "of a test")
+    assert workspace.trust.is_trusted("sha256:" + "a" * 64)

@@ -14,14 +14,18 @@ _MAX_DEPTH = 64
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def dump_yaml(data: object) -> str:
+def dump_yaml(data: object, *, is_ascii: bool = False) -> str:
     """Write JSON-like data as YAML, keys in their order, without aliases; `parse_yaml(dump_yaml(x)) == x`.
+
+    Args:
+        data: what is written.
+        is_ascii: whether every other letter is escaped, as is right for a terminal: some turn the text round.
 
     Raises:
         InvalidArgument: something in `data` is not JSON-like; see `plain`.
     """
     text: str = yaml.dump(
-        plain(data, "the document"), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120
+        plain(data, "the document"), Dumper=_PlainDumper, sort_keys=False, allow_unicode=not is_ascii, width=120
     )
     return text
 

@@ -36,6 +36,6 @@ def confirm(what: str, things: Sequence[str], *, yes: bool) -> None:
     if len(things) > _MOST_SHOWN:
         lines.append(f"  and {len(things) - _MOST_SHOWN} more")
     click.echo("\n".join(lines), err=True)
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(f"{what} Nobody can be asked, as stdin is no terminal. Nothing was done; give --yes.")
     click.confirm(what, abort=True, err=True)

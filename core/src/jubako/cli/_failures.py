@@ -9,8 +9,10 @@ from typing import IO, Any
 
 import click
 
+from jubako.cli._tables import printable_lines
 from jubako.cli._verbosity import is_verbose
 from jubako.errors import JubakoError
+from jubako.stores.failures import describe_failure, find_disk_error
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as of a program that SIGINT has ended."""
@@ -34,8 +36,9 @@ class Failure(click.ClickException):
         """Write it to stderr."""
         stream = sys.stderr if file is None else file
         if self.trace:
-            click.echo(self.trace, file=stream)
-        click.echo(f"{coloured('Error:', 'red')} {self.message}", file=stream)
+            click.echo(printable_lines(self.trace), file=stream)
+        # It may quote what others have written: files, engines, package indexes.
+        click.echo(f"{coloured('Error:', 'red')} {printable_lines(self.message)}", file=stream)
 
 
 class Interrupted(click.ClickException):
@@ -57,6 +60,9 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, JubakoError):
         # Notes are where people read on, such as which file was being imported.
         return Failure("\n".join([str(error), *getattr(error, "__notes__", ())]), trace)
+    disk_error = find_disk_error(error) if isinstance(error, OSError) and error.errno is not None else None
+    if disk_error is not None:
+        return Failure(str(describe_failure("the command was not finished", disk_error)), trace)
     words = "".join(traceback.format_exception_only(error)).strip()
     plugins = _plugins_in(error)
     bug = "This is a bug in Jubako" + (f", or in {' or '.join(plugins)}, whose code was running." if plugins else ".")

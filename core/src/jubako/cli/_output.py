@@ -61,7 +61,9 @@ def show(
         # Only who asks for YAML waits for its import.
         from jubako._documents import dump_yaml
 
-        click.echo(dump_yaml(data), nl=False)
+        text = dump_yaml(data)
+        # What others have written may hold letters that turn a line round, or move the cursor.
+        click.echo(text if text.replace("\n", "").isprintable() else dump_yaml(data, is_ascii=True), nl=False)
     elif output == "path":
         for each in data if isinstance(data, list) else [data]:
             click.echo(each["path"])
@@ -75,7 +77,8 @@ def show(
 def width_of_stdout() -> int:
     """Characters of a line on the terminal; `UNLIMITED` where stdout is none, or with `--no-trunc`."""
     context = click.get_current_context(silent=True)
-    if not sys.stdout.isatty() or (context is not None and context.meta.get(_NO_TRUNC)):
+    # It is None if this process was started with it closed.
+    if sys.stdout is None or not sys.stdout.isatty() or (context is not None and context.meta.get(_NO_TRUNC)):
         return UNLIMITED
     return shutil.get_terminal_size().columns
 

@@ -33,7 +33,7 @@ def showing_progress() -> Iterator[None]:
     if is_verbose():
         with using_progress(_logging):
             yield
-    elif is_quiet() or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    elif is_quiet() or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
     else:
         with using_progress(lambda label, total: _drawing(label, total, sys.stderr, time.monotonic)):

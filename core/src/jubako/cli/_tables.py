@@ -42,6 +42,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same of a text of several lines, which stay lines."""
+    return "\n".join(map(printable, text.expandtabs().split("\n")))
+
+
 def _narrow(widths: list[int], headings: Sequence[int], most: int) -> None:
     """Take from the widest column, as long as there is one to take from, until all fit."""
     while sum(widths) > most:

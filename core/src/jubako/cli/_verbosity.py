@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from jubako.cli._tables import printable_lines
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _QUIET = "jubako.quiet"
@@ -35,7 +37,7 @@ def is_verbose() -> bool:
 def tell(text: str) -> None:
     """Write to stderr what is good to know and no part of the answer; nothing with `--quiet`."""
     if not is_quiet():
-        click.echo(text, err=True)
+        click.echo(printable_lines(text), err=True)
 
 
 def _is_set(key: str) -> bool:

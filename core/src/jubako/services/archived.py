@@ -28,7 +28,7 @@ from jubako.stores.archives.importing import import_version
 from jubako.stores.collecting import size_of
 from jubako.stores.digests import sha256_of
 from jubako.stores.drafts import remove_tree
-from jubako.stores.durability import make_folder
+from jubako.stores.durability import make_facts_folder, make_one_folder
 from jubako.stores.failures import store_failure
 from jubako.stores.local import LocalStore
 from jubako.values.tag import Tag
@@ -123,7 +123,7 @@ def remove_unused_archives(home: Path, older_than_s: float) -> list[UnusedArchiv
 def _hold(lock: Path) -> None:
     """Keep the folder of a lock from being removed until this process ends, and note that it is used now."""
     while True:
-        make_folder(lock.parent)
+        _make_place(lock.parent)
         if not os.access(lock.parent, os.W_OK):  # a home that is only read, and so removed from by nobody
             return
         with contextlib.suppress(FileNotFoundError):  # removed just now
@@ -140,6 +140,14 @@ def _hold(lock: Path) -> None:
             os.utime(lock)
             if os.path.samestat(status, lock.stat()):
                 return
+
+
+def _make_place(place: Path) -> None:
+    """Create the folder of an archive, in one that no other account can reach: what is in there is run."""
+    folder = place.parent
+    make_facts_folder(folder.parent)
+    make_one_folder(folder, 0o700)
+    make_one_folder(place, 0o700)
 
 
 def _kept(home: Path, older_than_s: float) -> Iterator[UnusedArchive]:
