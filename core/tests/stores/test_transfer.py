@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch, NotFound
+from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch, NotFound, StoreError
 from jubako.stores.local import LocalStore
 from jubako.stores.stored import read_version, version_in
 from jubako.stores.transfer import copy_version, export_anywhere, refuse_urls
@@ -64,6 +64,21 @@ def test_a_damaged_version_is_not_copied_and_pushes_nothing_away(source, target,
     assert target.list() == ([TAG] if is_forced else [])
     if is_forced:
         assert (target.open(TAG) / "a").read_bytes() == b"old"
+
+
+def test_what_cannot_be_copied_whole_pushes_nothing_away(source, target):
+    save(target, files={"a": b"old"})
+    # Where the target notes its versions, and so cannot, after every file was written.
+    notes = target.home / ".store" / target.kind.value / "iris"
+    notes.rename(notes.with_name("away"))
+    notes.touch()
+    with pytest.raises(StoreError, match=r"was not (saved|copied)"):
+        copy_version(read_version(TAG, source), target, origin=source.url, is_forced=True)
+    notes.unlink()
+    notes.with_name("away").rename(notes)
+    assert (target.open(TAG) / "a").read_bytes() == b"old"
+    target.verify_manifest(TAG)
+    assert target.resolve(Tag("iris")) == TAG
 
 
 def test_a_manifest_that_was_changed_is_not_copied(source, target):

@@ -69,7 +69,9 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> AbstractContextManager[Path]:
+    def draft(
+        self, tag: Tag, *, origin: str = "saved", is_latest: bool = False, is_replacing: bool = False
+    ) -> AbstractContextManager[Path]:
         """Give an empty folder to write a new version into; it is published when the block ends without an error.
 
         A block that raises leaves nothing behind. The manifest must be in the folder when the block ends.
@@ -79,6 +81,8 @@ class Store(ABC):
             origin: `saved` and `built` take the next number of the sequence and so become `latest`; anything else says
                 where an imported version came from, and it becomes `latest` only if it was created later.
             is_latest: True makes it `latest` whatever its origin and time of creation.
+            is_replacing: True puts it in the place of the version that has the tag, if one does; that one stays unless
+                the new one is published.
 
         Raises:
             AlreadyExists: the tag is taken, now or by a faster writer when the block ends.

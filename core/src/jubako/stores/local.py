@@ -104,9 +104,7 @@ class LocalStore(Store):
         """Where the version came from; empty if that was not recorded."""
         with contextlib.suppress(StoreError), self.layout.reading():
             digest = self.layout.manifest_digest(tag)
-            for facts in self._recorded(tag):
-                if facts.manifest_sha256 == digest:
-                    return facts.origin
+            return next((facts.origin for facts in self._recorded(tag) if facts.manifest_sha256 == digest), "")
         return ""
 
     def verify_manifest(self, tag: Tag) -> None:
@@ -126,9 +124,12 @@ class LocalStore(Store):
         )
 
     @contextlib.contextmanager
-    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> Iterator[Path]:
+    def draft(
+        self, tag: Tag, *, origin: str = "saved", is_latest: bool = False, is_replacing: bool = False
+    ) -> Iterator[Path]:
         """Give an empty folder beside the versions; everything is synced before the rename that publishes it."""
-        self._refuse_taken(tag)
+        if not is_replacing:
+            self._refuse_taken(tag)
         with store_failure(f"{self.kind.noun} {tag} cannot be saved in {self.layout.root}"):
             sweep(self.layout.root)
             self.layout.sweep_records(tag.name)
@@ -137,7 +138,10 @@ class LocalStore(Store):
         try:
             yield draft.content
             with store_failure(f"{self.kind.noun} {tag} was not saved in {self.layout.root}"):
-                self._publish(draft, tag, origin, is_latest=is_latest)
+                info = self._read_draft(draft, tag)
+                seal(draft.content)
+                with self._set_aside(tag) if is_replacing else contextlib.nullcontext():
+                    self._publish(draft, info, origin, is_latest=is_latest)
         finally:
             draft.close()
 
@@ -159,15 +163,35 @@ class LocalStore(Store):
             except OSError:
                 trash.rename(place)
                 raise
+        self._finish(tag, trash)
+
+    def _finish(self, tag: Tag, trash: Path) -> None:
+        """Forget a version, and remove it from the trash."""
         with contextlib.suppress(OSError):  # a record without a version counts nothing
-            self.layout.sequence.forget(tag.name, place.name, digest_or_none(trash / self.kind.manifest_name))
+            self.layout.sequence.forget(tag.name, str(tag.version), digest_or_none(trash / self.kind.manifest_name))
         with contextlib.suppress(OSError):  # it has other versions
-            place.parent.rmdir()
+            self.layout.place(tag).parent.rmdir()
         remove_tree(trash)
 
-    def _publish(self, draft: Draft, tag: Tag, origin: str, *, is_latest: bool) -> None:
-        info = self._read_draft(draft, tag)
-        seal(draft.content)
+    @contextlib.contextmanager
+    def _set_aside(self, tag: Tag) -> Iterator[None]:
+        """Take a version, if it is there, out of its place; back to it if the block raises, and else for good."""
+        self._refuse_link(tag)
+        trash = None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            trash = move_to_trash(self.layout.place(tag), self.layout.root)
+        try:
+            yield
+        except BaseException:
+            if trash is not None:
+                with contextlib.suppress(OSError):  # another writer was faster
+                    trash.rename(self.layout.place(tag))
+            raise
+        if trash is not None:
+            self._finish(tag, trash)
+
+    def _publish(self, draft: Draft, info: ModelInfo | BentoInfo, origin: str, *, is_latest: bool) -> None:
+        tag = info.tag
         facts = Facts(origin, sha256_of(draft.content / self.kind.manifest_name), draft.path.name)
         is_newest = is_latest or origin in _OWN_ORIGINS or self._is_newer(tag.name, info)
         # Before the rename: no version is ever there without its number, and a number without a version counts nothing.

@@ -76,9 +76,11 @@ class PinnedStore(Store):
             )
         return path
 
-    def draft(self, tag: Tag, *, origin: str = "saved", is_latest: bool = False) -> AbstractContextManager[Path]:
+    def draft(
+        self, tag: Tag, *, origin: str = "saved", is_latest: bool = False, is_replacing: bool = False
+    ) -> AbstractContextManager[Path]:
         """See `Store`."""
-        return self.inner.draft(tag, origin=origin, is_latest=is_latest)
+        return self.inner.draft(tag, origin=origin, is_latest=is_latest, is_replacing=is_replacing)
 
     def delete(self, tag: Tag) -> None:
         """See `Store`."""

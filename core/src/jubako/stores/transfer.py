@@ -28,8 +28,8 @@ def copy_version(
         version: what is copied.
         target: where to; of the same kind.
         origin: where it comes from, for `Store.origin`.
-        is_forced: True puts it in the place of another version of that tag, which is deleted when all files of the new
-            one have been checked.
+        is_forced: True puts it in the place of another version of that tag, which stays until all of the new one is
+            there and checked.
         is_latest: True makes it the latest version of its name although an older one was created later.
 
     Raises:
@@ -39,17 +39,16 @@ def copy_version(
     """
     tag = version.info.tag
     with store_failure(f"{version.kind.noun} {tag} was not copied to {target.url}"):
+        is_replacing = False
         try:
             do = "delete that one first, or put this one in its place with --force (in Python force=True)"
             is_there = holds_same(target, tag, version.manifest, do=do)
         except AlreadyExists:
             if not is_forced:
                 raise
-            is_there = False
-            _check_all(version)
-            target.delete(tag)
+            is_there, is_replacing = False, True
         if not is_there:
-            _copy(version, target, origin, is_latest=is_latest)
+            _copy(version, target, origin, is_latest=is_latest, is_replacing=is_replacing)
     return Imported(tag, version.info.digest, version.size_bytes, is_new=not is_there)
 
 
@@ -103,19 +102,13 @@ def refuse_urls(path: str, kind: StoreKind) -> None:
         )
 
 
-def _copy(version: StoredVersion, target: Store, origin: str, *, is_latest: bool) -> None:
+def _copy(version: StoredVersion, target: Store, origin: str, *, is_latest: bool, is_replacing: bool) -> None:
     tag = version.info.tag
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(target.draft(tag, origin=origin, is_latest=is_latest))
+        draft = target.draft(tag, origin=origin, is_latest=is_latest, is_replacing=is_replacing)
+        folder = stack.enter_context(draft)
         advance = stack.enter_context(tracking(f"copying {tag}", version.size_bytes))
         write_new(folder, Member(version.kind.manifest_name, len(version.manifest)), [version.manifest])
         advance(len(version.manifest))
         for entry in version.info.files:
             write_new(folder, version.member(entry), version.pieces(entry, advance))
-
-
-def _check_all(version: StoredVersion) -> None:
-    with tracking(f"checking {version.info.tag}", version.size_bytes) as advance:
-        for entry in version.info.files:
-            for _ in version.pieces(entry, advance):
-                pass

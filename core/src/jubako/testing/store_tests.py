@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -134,6 +135,17 @@ class StoreTests:
         assert (store.open(tag) / "weights.bin").read_bytes() == b"fast"
         self.save(store, "iris:v2")
         assert store.resolve(Tag("iris")) == Tag("iris", "v2")
+
+    def test_a_version_is_replaced_when_that_is_asked_for_and_the_new_one_is_whole(self, store: Store) -> None:
+        tag = self.save(store, "iris:v1")
+        for is_finished in (False, True):
+            with contextlib.suppress(KeyboardInterrupt), store.draft(tag, is_replacing=True) as folder:
+                write_version(folder, store.kind, tag, _DAY, {"new": b"new"})
+                if not is_finished:
+                    raise KeyboardInterrupt
+            assert (store.open(tag) / "new").exists() is is_finished
+            assert (store.list(), store.resolve(Tag("iris"))) == ([tag], tag)
+            store.verify_manifest(tag)
 
     def test_of_many_writers_of_one_tag_one_wins(self, store: Store) -> None:
         def write(number: int) -> bool:
