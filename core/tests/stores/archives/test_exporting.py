@@ -13,6 +13,7 @@ import pytest
 
 from jubako._progress import using_progress
 from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch
+from jubako.stores.archives.beside import new_folder
 from jubako.stores.archives.exporting import export_version
 from jubako.stores.archives.formats import ArchiveFormat
 from jubako.stores.stored import read_version
@@ -154,3 +155,13 @@ def test_the_progress_is_in_bytes_of_the_version(export, store, files):
     total = sum(map(len, files.values())) + len(store.read_manifest(store.list()[0]))
     assert shown == [("exporting iris:v1", total)]
     assert sum(done) == total
+
+
+def test_a_folder_that_is_written_over_comes_back_when_nothing_can_take_its_place(tmp_path):
+    place = tmp_path / "exported"
+    place.mkdir()
+    (place / "old").touch()
+    with pytest.raises(OSError, match="exported"), new_folder(place, is_overwriting=True) as folder:
+        folder.rmdir()  # so that nothing can be put in its place
+    assert (place / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["exported"]

@@ -70,6 +70,8 @@ def new_file(place: Path, *, is_overwriting: bool) -> Iterator[BinaryIO]:
 def new_folder(place: Path, *, is_overwriting: bool) -> Iterator[Path]:
     """Give an empty folder to write into, which is at `place` when the block has ended without an error.
 
+    What is written over is removed only then; if its place is taken meanwhile, it stays beside that.
+
     Raises:
         AlreadyExists: something is there, and may not be written over.
         OSError: it cannot be written.
@@ -84,11 +86,16 @@ def new_folder(place: Path, *, is_overwriting: bool) -> Iterator[Path]:
             if not is_overwriting:
                 raise _taken(place)
             place.rename(before)
-        aside.rename(place)
+        try:
+            aside.rename(place)
+        except BaseException:
+            with contextlib.suppress(OSError):  # there was none, or somebody else has put something there
+                before.rename(place)
+            raise
         sync_folder(place.parent)
+        remove_tree(before)
     finally:
         remove_tree(aside)
-        remove_tree(before)
 
 
 def _open_aside(place: Path) -> tuple[BinaryIO, Path | None]:
