@@ -48,6 +48,19 @@ def test_its_help_is_whole_and_fits_a_narrow_terminal(executable, path):
         )
 
 
+@pytest.mark.parametrize("path", ["", *sorted(set(EVERY) - set(LEAVES))])
+def test_a_group_has_examples_too(executable, path):
+    help_text = executable(*path.split(), "--help").stdout
+    assert f"Examples:\n    jubako {path}" in help_text
+    assert max(map(len, help_text.splitlines())) <= 80
+
+
+def test_lists_of_commands_are_not_cut(executable):
+    """The list in the help of `plugins` is click's own, which shortens what is long."""
+    listed = executable("plugins", "--help").stdout.partition("Commands:")[2].partition("Examples:")[0]
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("path", LEAVES)
 def test_its_options_say_what_they_are_for_and_the_shared_ones_come_last(path):
     command = LEAVES[path]

@@ -11,6 +11,7 @@ import click
 
 from jubako._version import __version__
 from jubako.cli._group import OfferedGroup
+from jubako.cli._help import examples
 
 __all__ = ["main"]
 
@@ -18,7 +19,8 @@ __all__ = ["main"]
 @click.group(
     cls=OfferedGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0, done; 1, it could not be done, and stderr says why; 2, the command line is wrong; 130, "
+    epilog=examples("jubako serve ./service.py:svc", "jubako build && jubako list", "jubako models list --help")
+    + "\n\nExit codes: 0, done; 1, it could not be done, and stderr says why; 2, the command line is wrong; 130, "
     "Ctrl-C.",
 )
 @click.version_option(__version__, "-v", "--version", message="jubako %(version)s")

@@ -46,7 +46,10 @@ def command() -> None:
     """
 
 
-@command.command(epilog=examples("jubako plugins show builtin", "jubako plugins --json"))
+@command.command(
+    short_help="Show all plugins, or one in full.",
+    epilog=examples("jubako plugins show builtin", "jubako plugins --json"),
+)
 @click.argument("name", required=False, shell_complete=complete_plugins)
 @output_option("table", "json", "yaml")
 @settings_options
@@ -86,9 +89,10 @@ def _named(name: str, composition: Composition) -> list[PluginReport]:
 
 
 @command.command(
+    short_help="Write a new plugin, with its tests.",
     epilog=examples(
         "jubako plugins new toy_runner", "jubako plugins new toy_tools --kind command --directory ~/plugins"
-    )
+    ),
 )
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), default="runner", show_default=True, help="What the plugin offers.")

@@ -109,7 +109,8 @@ def command(
 ) -> None:
     """Serve TARGET over HTTP until Ctrl-C or SIGTERM.
 
-    TARGET is a Bento's folder or tag, a source file such as ./service.py:svc, or an import string such as service:svc.
+    TARGET is a Bento's tag, folder or archive, a source file such as ./service.py:svc, or an import string such as
+    service:svc.
 
     A stop answers everything in flight, for at most server.drain_s seconds; a second signal after more than a second
     cuts that short. SIGHUP imports TARGET again and goes over to it without refusing a request.

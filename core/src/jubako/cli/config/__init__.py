@@ -5,10 +5,16 @@ from __future__ import annotations
 import click
 
 from jubako.cli._group import OfferedGroup
+from jubako.cli._help import examples
 
 __all__ = ["command"]
 
 
-@click.group("config", cls=OfferedGroup, group="config")
+@click.group(
+    "config",
+    cls=OfferedGroup,
+    group="config",
+    epilog=examples("jubako config show", "jubako config show server.port --json"),
+)
 def command() -> None:
     """Look at the settings that are in force."""
