@@ -54,6 +54,7 @@ def test_paths_inside_a_bento_are_found_and_others_refused(versions):
 
 def test_a_bento_reads_as_its_tag(versions):
     assert str(versions[0]) == "Bento('toy:v1')"
+    assert f"{versions[:1]}" == "[Bento('toy:v1')]", "a list of Bentos is no page of manifests"
     assert versions[0].creation_time.tzinfo is not None
     assert versions[0].digest.startswith("sha256:")
 

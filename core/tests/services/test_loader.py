@@ -405,7 +405,7 @@ def test_a_bento_whose_runner_type_is_not_installed_names_the_distribution(proje
         assert str(caught.value) == (
             f"Bento {bento.tag} cannot be imported: there is no runner type 'wobble'.\n"
             "It was built with the runner type 'wobble' of jubako-wobbler==1.0, which is not installed.\n"
-            "Do: pip install jubako-wobbler==1.0"
+            "Do: pip install jubako-wobbler==1.0; or serve it with --isolated, which installs what its lock names"
         )
     finally:
         sys.modules.pop("jubako.wobble", None)

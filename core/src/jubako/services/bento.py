@@ -22,7 +22,7 @@ from jubako.workspace import current_workspace, open_other_store
 _SOURCES = "src"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Bento(Opened[BentoInfo]):
     """A Bento in a local folder; nothing of it changes.
 
@@ -102,7 +102,7 @@ class Bento(Opened[BentoInfo]):
             open_other=open_other,
         ).place
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"Bento({str(self.tag)!r})"
 
 

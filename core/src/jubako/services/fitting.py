@@ -58,5 +58,5 @@ def naming_plugins(bento: Bento | None) -> Iterator[None]:
         raise OfferNotFound(
             f"Bento {bento.tag} cannot be imported: {error.message}",
             why=f"It was built with the runner type {needed}, which is not installed.",
-            do=f"pip install {' '.join(missing)}",
+            do=f"pip install {' '.join(missing)}; or serve it with --isolated, which installs what its lock names",
         ) from error
