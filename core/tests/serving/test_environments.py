@@ -133,6 +133,12 @@ def environments(tmp_path):
     return sorted((tmp_path / "home/.store/environments").glob("*/*/pyvenv.cfg"))
 
 
+def test_a_lock_that_leads_to_other_files_makes_no_environment(make_bento):
+    bento = make_bento(lock=lambda text: f"{text}-r ../../../../../../../etc/passwd\n")
+    with pytest.raises(CommandError, match=r"line 3 of its requirements\.lock\.txt"):
+        read_recipe(bento)
+
+
 def test_a_bento_is_served_by_a_process_of_its_environment_that_takes_this_ones_place(make_bento, start, tmp_path):
     make_bento()
     (tmp_path / "jubako").mkdir()  # which must not be imported from the working directory

@@ -14,6 +14,7 @@ import attrs
 
 from jubako.errors import CommandError
 from jubako.services.bento import Bento
+from jubako.serving.environments.lines import check_lines
 from jubako.stores.digests import verify_files
 
 _FOLDER = "env/python"
@@ -52,7 +53,7 @@ def read_recipe(bento: Bento) -> Recipe:
     """Read what the environment of a Bento is made of; imports nothing of it.
 
     Raises:
-        CommandError: the Bento does not say, or needs packages of conda.
+        CommandError: the Bento does not say, needs packages of conda, or leads to files that are not its own.
         ModelDigestMismatch: one of the files is not what `bento.yaml` says.
     """
     if (bento.path / _CONDA).is_file():
@@ -73,6 +74,7 @@ def read_recipe(bento: Bento) -> Recipe:
         )
     folder = bento.path / _FOLDER
     text = _read(folder / requirements)
+    check_lines(text, requirements)
     return Recipe(
         tag=str(bento.tag),
         python=_short_version(_read(folder / "version.txt"), bento),
