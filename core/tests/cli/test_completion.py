@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from jubako.cli._completion import complete_any_tag, complete_bentos, complete_models
+from jubako.cli._completion import complete_any_tag, complete_bentos, complete_models, complete_services
 
 ARGUMENT = click.Argument(["tag"])
 
@@ -45,6 +45,12 @@ def test_of_the_only_name_versions_come_at_once(home):
 def test_bentos_are_not_models(home):
     assert offered(complete_bentos, "f") == ["flowers", "flowers:7"]
     assert offered(complete_any_tag, "") == ["flowers", "iris", "irises"]
+
+
+def test_what_is_served_is_a_bento_or_a_file(home):
+    assert offered(complete_services, "flowers:") == ["flowers:7", "flowers:latest"]
+    [item] = complete_services(click.Context(click.Command("x")), ARGUMENT, "./serv")
+    assert item.type == "file", "the shell completes it by itself"
 
 
 def test_after_a_comma_the_next_one_is_offered(home):

@@ -107,6 +107,9 @@ def test_an_empty_store_lists_nothing_and_says_so_beside_the_answer(command, sto
     done = command("list", "--json")
     assert (done.exit_code, done.stdout) == (0, "[]\n")
     assert f"There are no {store.kind.noun}s in {store.url}." in done.stderr
+    done = command("verify")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert f"There are no {store.kind.noun}s in {store.url}." in done.stderr
 
 
 @pytest.mark.parametrize("tag", ["other", "iris:other"])

@@ -35,6 +35,11 @@ def complete_bentos(context: click.Context, _: click.Parameter, incomplete: str)
     return _complete(context, incomplete, StoreKind.BENTOS)
 
 
+def complete_services(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of Bentos, and after a colon their versions; the shell's own files where none begins so."""
+    return complete_bentos(context, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
+
+
 def complete_any_tag(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of models and of Bentos, and after a colon their versions."""
     return _complete(context, incomplete, *StoreKind)

@@ -31,7 +31,7 @@ def verify_targets(store: Store, texts: Sequence[str], output: str) -> bool:
         StoreError: the store cannot be read.
     """
     done: list[dict[str, Any]] = []
-    damaged = 0
+    seen = damaged = 0
     with showing_progress():
         for verification in _verify(store, texts):
             damaged += bool(verification.faults)
@@ -39,8 +39,11 @@ def verify_targets(store: Store, texts: Sequence[str], output: str) -> bool:
                 _echo(verification)
             else:
                 done.append(_data(verification))
+            seen += 1
     if output != "table":
         show(done, output)
+    elif not seen:
+        tell(f"There are no {store.kind.noun}s in {store.url}.")
     elif damaged:
         tell(f"{count_of(damaged, store.kind)} damaged. Delete each, and {store.kind.verb} or import it again.")
     return not damaged

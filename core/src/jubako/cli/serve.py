@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from jubako._references import load_reference
+from jubako.cli._completion import complete_services
 from jubako.cli._help import examples
 from jubako.cli._options import read_settings, settings_options, tls_options
 from jubako.cli._progress import showing_progress
@@ -44,7 +45,7 @@ def _refused(name: str, why: str) -> Callable[[_Function], _Function]:
         "jubako serve iris-classifier:latest --isolated",
     ),
 )
-@click.argument("target")
+@click.argument("target", shell_complete=complete_services)
 @click.option("--host", help="Address to bind; 127.0.0.1 if not set.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to bind, 0 for any that is free; 3000 if not set.")
 @click.option(
