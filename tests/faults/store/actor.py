@@ -19,9 +19,9 @@ import jubako.bentos
 import jubako.models
 from jubako.errors import JubakoError
 from jubako.models import save_object
-from jubako.plugins import compose
 from jubako.settings import Settings, StoreSettings
 from jubako.workspace import open_workspace, using_workspace
+from tests.faults.store.homes import composition
 
 
 class OfTheBlock(Exception):
@@ -107,7 +107,7 @@ if __name__ == "__main__":
     import numpy as np
 
     # What is imported late is imported before anything is traced, by doing everything once.
-    COMPOSITION = compose()
+    COMPOSITION = composition()
     ARRAY = np.arange(100.0)
     with using_workspace(open_workspace(Settings(stores=StoreSettings(home=Path(sys.argv[1]))), COMPOSITION)):
         for name in ("save", "save_as_format", "build", "delete"):

@@ -12,6 +12,8 @@ import attrs
 
 import jubako.bentos
 import jubako.models
+from jubako.contracts.build_step import BuildPhase
+from jubako.contracts.offers import BuildStepType, Offer
 from jubako.contracts.store import StoreKind
 from jubako.plugins import Composition, compose
 from jubako.settings import Settings, StoreSettings
@@ -56,7 +58,7 @@ class Holding:
 @contextlib.contextmanager
 def using(home: Path) -> Iterator[Workspace]:
     """Work in a home."""
-    with using_workspace(open_workspace(Settings(stores=StoreSettings(home=home)), _composition())) as workspace:
+    with using_workspace(open_workspace(Settings(stores=StoreSettings(home=home)), composition())) as workspace:
         yield workspace
 
 
@@ -138,5 +140,13 @@ def _debris_of(home: Path, kind: StoreKind) -> set[str]:
 
 
 @cache
-def _composition() -> Composition:
-    return compose()
+def composition() -> Composition:
+    """What is installed, but builds pack sources and models alone.
+
+    A Bento's own wheel of Jubako alone would be hundreds of calls and megabytes that are written as all others are.
+    """
+    return Composition(tuple(attrs.evolve(report, offers=_own(report.offers)) for report in compose().reports))
+
+
+def _own(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    return tuple(offer for offer in offers if not isinstance(offer, BuildStepType) or offer.phase <= BuildPhase.MODELS)

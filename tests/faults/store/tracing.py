@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import pytest
 
-ACTOR = Path(__file__).with_name("actor.py")
+ROOT = Path(__file__).parents[3]
 
 # The calls that change what is on the disk, or that it depends on whether they succeed: a kill at any other call leaves
 # what one at the next of these leaves.
@@ -76,7 +76,8 @@ class Actor:
         self._log = folder / "strace.log"
         environment = {**os.environ, "JUBAKO_TEST_CONTEXT": str(context), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, str(ACTOR), str(folder / "warmed")],
+            [sys.executable, "-m", "tests.faults.store.actor", str(folder / "warmed")],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

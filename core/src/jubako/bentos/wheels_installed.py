@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import io
 import json
 import os
@@ -46,14 +47,15 @@ def pack_installed(distribution: Distribution, folder: Path) -> Path:
         BuildError: it cannot be said which files are its own, or one of them is gone or may not be packed.
     """
     name = distribution.metadata["Name"]
-    files = distribution.files
-    if files is None:
+    # Not `distribution.files`, which passes over files that are gone from Python 3.12 on.
+    record = distribution.read_text("RECORD")
+    if record is None:
         raise BuildError(
             f"{name} cannot be packed.",
             why="It was installed without a list of its files (RECORD).",
             do=f"install it anew with pip, or put its wheel into the build context and name it in {_WHEELS}",
         )
-    paths = [PurePosixPath(posixpath.normpath(file.as_posix())) for file in files]
+    paths = [PurePosixPath(posixpath.normpath(row[0])) for row in csv.reader(record.splitlines()) if row]
     metadata_folder = next((path.parts[0] for path in paths if path.parts[0].endswith(".dist-info")), "")
     wheel_text = distribution.read_text("WHEEL") or ""
     wheel_name = WheelName(name, distribution.version, _tags(wheel_text))
