@@ -43,7 +43,7 @@ class ArchiveSettings:
     """What an archive that is imported may unpack to; a larger one is refused before more than that is written.
 
     Args:
-        max_members: files and folders.
+        max_members: files and folders, also those that are only named by what is in them.
         max_bytes: of all files together.
         max_ratio: bytes that one byte of the archive may unpack to, from 64 MiB on.
     """

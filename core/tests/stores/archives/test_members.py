@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jubako.errors import InvalidArchive
+from jubako.settings import ArchiveSettings
 from jubako.stores.archives.members import Member, Members, check_name
 from jubako.stores.archives.tar_headers import decode, encode, extend
 
@@ -105,3 +106,13 @@ def test_a_header_says_what_was_put_in_it(name, size_bytes, is_executable):
         size_bytes,
         is_executable,
     )
+
+
+def test_folders_that_are_only_named_count_as_members():
+    members = Members("x.zip", ArchiveSettings(max_members=1000))
+    with pytest.raises(InvalidArchive, match=r"it has more than 1,000 members and folders(.|\n)*max_members"):
+        for number in range(3):
+            members.add(Member(f"{number}/" + "a/" * 500 + "x", 0))
+    members = Members("x.zip", ArchiveSettings(max_members=3))
+    for name in ("a/b", "a/c"):
+        members.add(Member(name, 0))

@@ -88,7 +88,6 @@ class Members:
     def __init__(self, where: object, limits: ArchiveSettings | None) -> None:
         self._where = where
         self._limits = limits
-        self._count = 0
         self._size_bytes = 0
         # Name as file systems without case see it -> whether it is a folder that has only been named by what is in it,
         # one with a member of its own, or a file.
@@ -118,14 +117,14 @@ class Members:
         if before is not None and not (before == "implied" and member.is_folder):
             raise self._refused(member, "is a file and a folder")
         self._seen[folded] = "folder" if member.is_folder else "file"
+        # Folders that are only named by what is in them count too: one name can name hundreds.
+        if self._limits is not None and len(self._seen) > self._limits.max_members:
+            raise self._too_much("max_members", f"it has more than {self._limits.max_members:,} members and folders")
 
     def _check_limits(self, member: Member) -> None:
         if self._limits is None:
             return
-        self._count += 1
         self._size_bytes += member.size_bytes
-        if self._count > self._limits.max_members:
-            raise self._too_much("max_members", f"it has more than {self._limits.max_members:,} members")
         if self._size_bytes > self._limits.max_bytes:
             raise self._too_much(
                 "max_bytes",
