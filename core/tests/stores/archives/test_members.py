@@ -110,9 +110,9 @@ def test_a_header_says_what_was_put_in_it(name, size_bytes, is_executable):
 
 def test_folders_that_are_only_named_count_as_members():
     members = Members("x.zip", ArchiveSettings(max_members=1000))
+    members.add(Member("1/" + "a/" * 500 + "x", 0))
     with pytest.raises(InvalidArchive, match=r"it has more than 1,000 members and folders(.|\n)*max_members"):
-        for number in range(3):
-            members.add(Member(f"{number}/" + "a/" * 500 + "x", 0))
+        members.add(Member("2/" + "a/" * 500 + "x", 0))
     members = Members("x.zip", ArchiveSettings(max_members=3))
     for name in ("a/b", "a/c"):
         members.add(Member(name, 0))
