@@ -55,6 +55,7 @@ def test_paths_inside_a_bento_are_found_and_others_refused(versions):
 def test_a_bento_reads_as_its_tag(versions):
     assert str(versions[0]) == "Bento('toy:v1')"
     assert f"{versions[:1]}" == "[Bento('toy:v1')]", "a list of Bentos is no page of manifests"
+    assert len({*versions, jubako.bentos.get("toy:v1")}) == len(versions), "it can be a key"
     assert versions[0].creation_time.tzinfo is not None
     assert versions[0].digest.startswith("sha256:")
 

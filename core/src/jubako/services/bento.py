@@ -102,6 +102,10 @@ class Bento(Opened[BentoInfo]):
             open_other=open_other,
         ).place
 
+    def __hash__(self) -> int:
+        # Equal ones have an equal tag; a manifest holds dictionaries.
+        return hash(self.tag)
+
     def __repr__(self) -> str:
         return f"Bento({str(self.tag)!r})"
 
