@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 import jubako
+from jubako.contracts.store import StoreKind
 from jubako.errors import InvalidArchive
 from jubako.services.targets import resolve_target
 from jubako.settings import Settings, StoreSettings
+from jubako.stores.digests import sha256_of
+from jubako.stores.local import LocalStore
 from jubako.workspace import open_workspace
 
 
@@ -65,3 +68,17 @@ def test_whatever_the_umask_no_other_account_reaches_it_and_the_home_stays_fit_f
     assert bento.path.is_relative_to(home / ".store" / "archives")
     workspace.trust.trust("sha256:" + "a" * 64, "of a test")
     assert workspace.trust.is_trusted("sha256:" + "a" * 64)
+
+
+@pytest.mark.parametrize("version", ["v1", "v0"])
+def test_what_a_killed_process_left_uncompared_is_not_taken_for_the_archive(
+    archive, workspace, tmp_path, project, write_service, version
+):
+    write_service(tmp_path / "other" / "inside.py", answer="'exchanged'")
+    jubako.build("inside:svc", build_ctx=tmp_path / "other", version=version).export(f"{tmp_path}/other.bento")
+    left = LocalStore(
+        workspace.settings.stores.home / ".store" / "archives" / sha256_of(archive)[:32], StoreKind.BENTOS
+    )
+    jubako.import_bento(tmp_path / "other.bento", _bento_store=left)
+    for _ in range(2):
+        assert jubako.load(str(archive)).apis["answer"].func(1) == 2

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -22,7 +23,7 @@ except ImportError:  # Windows
 import attrs
 
 from jubako.contracts.store import StoreKind
-from jubako.errors import AlreadyExists, InvalidArchive
+from jubako.errors import AlreadyExists, InvalidArchive, NotFound
 from jubako.services.bento import Bento
 from jubako.stores.archives.importing import import_version
 from jubako.stores.collecting import size_of
@@ -36,6 +37,8 @@ from jubako.workspace import Workspace
 
 _FOLDER = Path(".store", "archives")
 _IN_USE = "in-use"
+# Is there once the digest of the file was the same after it had been read.
+_COMPARED = "compared"
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 # The locks of this process by the file that is locked. Closing one gives it up, so they stay open until the end: what
@@ -79,21 +82,35 @@ def open_archive(path: Path, workspace: Workspace) -> Bento:
         digest = sha256_of(path)
         store = LocalStore(workspace.settings.stores.home / _FOLDER / digest[:32], StoreKind.BENTOS)
         _hold(store.home / _IN_USE)
-        tag = next(iter(store.list()), None) or _take_in(path, digest, store, workspace)
+        found = store.list() if (store.home / _COMPARED).exists() else []
+        tag = found[0] if found else _take_in(path, digest, store, workspace)
         store.verify_manifest(tag)
         return Bento.from_folder(store.open(tag))
 
 
 def _take_in(path: Path, digest: str, store: LocalStore, workspace: Workspace) -> Tag:
+    read = functools.partial(import_version, path, store, limits=workspace.settings.stores.archives)
     try:
-        tag = import_version(path, store, limits=workspace.settings.stores.archives).tag
-    except AlreadyExists:  # another process was as fast
-        return store.list()[0]
+        tag = read().tag
+    except AlreadyExists:
+        try:
+            tag = read().tag  # another process was as fast, and so it is the same
+        except AlreadyExists:  # one died before it had compared
+            _delete(store, store.list())
+            tag = read().tag
     if sha256_of(path) != digest:
         # Nobody may find this content under the other's digest.
-        store.delete(tag)
+        _delete(store, [tag])
         raise InvalidArchive(f"{path} was changed while it was read.", do="try again")
+    _delete(store, [other for other in store.list() if other != tag])
+    (store.home / _COMPARED).touch()
     return tag
+
+
+def _delete(store: LocalStore, tags: list[Tag]) -> None:
+    for tag in tags:
+        with contextlib.suppress(NotFound):  # another process does the same
+            store.delete(tag)
 
 
 def unused_archives(home: Path, older_than_s: float) -> list[UnusedArchive]:
