@@ -24,6 +24,12 @@ def test_a_line_without_a_total_tells_bytes_and_rate():
     assert progress_line("pulling", 1_500_000, None, 3.0, 80) == "pulling  1.5 MB  500.0 kB/s"
 
 
+def test_on_a_narrow_terminal_the_bar_gets_shorter_before_the_label_is_cut():
+    assert progress_line("packing model iris", 506_500_000, 2_100_000_000, 0.4, 80) == (
+        "packing model iris  [#.......]  24%  506.5 MB of 2.1 GB  1.3 GB/s  0:01"
+    )
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_a_line_fits_the_terminal(width):
     assert len(progress_line("a label " * 9, 5, 10, 1.0, width)) < width

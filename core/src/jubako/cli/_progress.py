@@ -20,6 +20,7 @@ _logger = logging.getLogger(__name__)
 # Often enough for the eye, and nothing beside the work.
 _INTERVAL_S = 0.1
 _BAR_WIDTH = 24
+_SHORT_BAR_WIDTH = 8
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -55,15 +56,22 @@ def progress_line(label: str, done: int, total: int | None, elapsed_s: float, wi
     if total:
         # What grows while it is copied is at most done.
         share = min(done / total, 1.0)
-        filled = int(share * _BAR_WIDTH)
         left = format_duration((total - done) / rate) if rate and done <= total else "-:--"
-        bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {share:4.0%}"
-        facts = f"{bar}  {format_bytes(done)} of {format_bytes(total)}  {format_bytes(int(rate))}/s  {left}"
+        moved = f"{share:4.0%}  {format_bytes(done)} of {format_bytes(total)}  {format_bytes(int(rate))}/s  {left}"
+        facts = f"{_bar(share, _BAR_WIDTH)} {moved}"
+        if len(label) + len(facts) + 3 > width:
+            # What it is that is done says more than a long bar.
+            facts = f"{_bar(share, _SHORT_BAR_WIDTH)} {moved}"
         if len(facts) + 12 > width:
             facts = f"{share:4.0%}  {left}"
     room = max(width - len(facts) - 3, 0)
     shown = label if len(label) <= room else f"{label[: max(room - 1, 0)]}…" if room else ""
     return f"{shown}  {facts}"[: max(width - 1, 1)]
+
+
+def _bar(share: float, width: int) -> str:
+    filled = int(share * width)
+    return f"[{'#' * filled}{'.' * (width - filled)}]"
 
 
 def format_bytes(count: int) -> str:
