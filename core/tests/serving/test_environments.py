@@ -467,3 +467,13 @@ def test_a_pointer_leads_nowhere_else(tmp_path, pointer):
     os.close(descriptor)
     assert again.parent == folder.parent
     assert again != folder
+
+
+def test_removing_follows_no_link(tmp_path):
+    other = tmp_path / "other" / "0123456789ab"
+    other.mkdir(parents=True)
+    environments = Environments(tmp_path / "home")
+    environments.folder.mkdir(parents=True)
+    (environments.folder / ("0" * 32)).symlink_to(other.parent)
+    assert environments.remove_unused(0) == []
+    assert list(other.parent.iterdir()) == [other]

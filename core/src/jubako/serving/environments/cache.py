@@ -181,7 +181,8 @@ class Environments:
     def _places(self) -> list[Path]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), store_failure(f"{self.folder} cannot be read"):
             if self.folder.is_dir():
-                return sorted(path for path in self.folder.iterdir() if _KEY.fullmatch(path.name) and path.is_dir())
+                named = (path for path in self.folder.iterdir() if _KEY.fullmatch(path.name))
+                return sorted(path for path in named if path.is_dir() and not path.is_symlink())
         return []
 
 
