@@ -125,7 +125,6 @@ def test_an_older_version_becomes_latest_if_that_is_asked_for(command, store, tm
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("push", "iris"), "no other store was named.\nDo: give the URL of a store"),
         (("pull", "iris", "prod"), "'prod' names no store."),
         (("push", "iris", "s3://me:secret@bucket"), "has credentials in it."),
         (("import", "nowhere.zip"), "there is no archive "),
@@ -140,6 +139,11 @@ def test_what_cannot_be_done_is_said_in_one_paragraph(command, arguments, words)
     assert words in said
     assert "Traceback" not in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_a_store_has_to_be_named(command, verb):
+    assert "Missing argument 'URL'" in command(verb, "iris", code=2)
 
 
 def test_a_hostile_archive_is_refused_with_its_member(command, store, tmp_path):

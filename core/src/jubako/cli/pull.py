@@ -20,14 +20,14 @@ from jubako.contracts.store import StoreKind
     epilog=examples("jubako pull iris_classifier file:///mnt/shared/jubako", "jubako pull iris_classifier:1.0 ../home"),
 )
 @click.argument("tag")
-@click.argument("url", required=False)
+@click.argument("url")
 @replace_option
 @latest_option
 @moved_output
 @settings_options
 def command(
     tag: str,
-    url: str | None,
+    url: str,
     force: bool,
     latest: bool,
     output: str,

@@ -20,13 +20,11 @@ from jubako.cli._stores import opened_workspace
     epilog=examples("jubako push iris_classifier file:///mnt/shared/jubako", "jubako push iris_classifier:1.0 ../home"),
 )
 @click.argument("tag", shell_complete=complete_bentos)
-@click.argument("url", required=False)
+@click.argument("url")
 @replace_option
 @moved_output
 @settings_options
-def command(
-    tag: str, url: str | None, force: bool, output: str, config: Path | None, strict_plugins: bool | None
-) -> None:
+def command(tag: str, url: str, force: bool, output: str, config: Path | None, strict_plugins: bool | None) -> None:
     """Copy the Bento TAG to the store at URL; a name alone is its latest version.
 
     URL may also be the path of another home of Jubako. Nothing is done if the same Bento is there already.
@@ -34,4 +32,4 @@ def command(
     with opened_workspace(config, strict_plugins):
         with showing_progress():
             pushed = send(tag, url, force=force)
-        show_pushed(pushed, str(url), output)
+        show_pushed(pushed, url, output)

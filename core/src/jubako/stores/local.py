@@ -287,7 +287,7 @@ class LocalStore(Store):
         return AlreadyExists(
             f"{self.kind.noun} {tag} exists already.",
             why=f"A version never changes, in {self.url} as anywhere.",
-            do="save a new version, or delete this one first",
+            do=f"{self.kind.verb} a new version, or delete this one first",
         )
 
     def _not_found(self, tag: Tag) -> NotFound:

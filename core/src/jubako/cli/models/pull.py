@@ -20,14 +20,14 @@ from jubako.models.archives import fetch
     epilog=examples("jubako models pull iris file:///mnt/shared/jubako", "jubako models pull iris:1.0 ../other-home"),
 )
 @click.argument("tag")
-@click.argument("url", required=False)
+@click.argument("url")
 @replace_option
 @latest_option
 @moved_output
 @settings_options
 def command(
     tag: str,
-    url: str | None,
+    url: str,
     force: bool,
     latest: bool,
     output: str,

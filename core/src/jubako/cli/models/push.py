@@ -20,13 +20,11 @@ from jubako.models.archives import send
     epilog=examples("jubako models push iris file:///mnt/shared/jubako", "jubako models push iris:1.0 ../other-home"),
 )
 @click.argument("tag", shell_complete=complete_models)
-@click.argument("url", required=False)
+@click.argument("url")
 @replace_option
 @moved_output
 @settings_options
-def command(
-    tag: str, url: str | None, force: bool, output: str, config: Path | None, strict_plugins: bool | None
-) -> None:
+def command(tag: str, url: str, force: bool, output: str, config: Path | None, strict_plugins: bool | None) -> None:
     """Copy the model TAG to the store at URL; a name alone is its latest version.
 
     URL may also be the path of another home of Jubako. Nothing is done if the same model is there already.
@@ -34,4 +32,4 @@ def command(
     with opened_workspace(config, strict_plugins):
         with showing_progress():
             pushed = send(tag, url, force=force)
-        show_pushed(pushed, str(url), output)
+        show_pushed(pushed, url, output)
