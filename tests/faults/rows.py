@@ -163,9 +163,8 @@ ROWS = (
     Row(
         "store-stress",
         "D",
-        "saving, deleting, listing and reading at once",
+        "saving, deleting, listing, reading, exporting and collecting at once",
         "nothing is read in part; what is open stays readable",
-        later="export and gc beside them",
     ),
     Row("pull-race", "D", "8 processes pull one model", "one download", later="remote stores"),
     Row("bit-rot", "D", "one byte of each file of a version is changed", "refused, with the file's name"),

@@ -8,6 +8,7 @@ import pytest
 
 from jubako.contracts.store import StoreKind
 from jubako.errors import AlreadyExists, InvalidArgument, ModelDigestMismatch, NotFound, StoreError
+from jubako.stores.archives.exporting import export_version
 from jubako.stores.local import LocalStore
 from jubako.stores.stored import read_version, version_in
 from jubako.stores.transfer import copy_version, export_anywhere, refuse_urls
@@ -50,6 +51,17 @@ def test_another_version_of_the_tag_stays_unless_it_is_forced_away(source, targe
     assert (target.open(TAG) / "a").read_bytes() == b"old"
     assert copy_version(read_version(TAG, source), target, origin=source.url, is_forced=True).is_new
     assert (target.open(TAG) / "a").read_bytes() == b"1"
+
+
+def test_a_version_that_is_deleted_while_it_is_read_is_one_that_is_not_there(source, target, tmp_path):
+    version = read_version(TAG, source)
+    source.delete(TAG)
+    with pytest.raises(NotFound, match="iris"):
+        copy_version(version, target, origin=source.url)
+    assert target.list() == []
+    with pytest.raises(NotFound, match="iris"):
+        export_version(version, str(tmp_path / "out.zip"))
+    assert not list(tmp_path.glob("*out*"))
 
 
 @pytest.mark.parametrize("is_forced", [False, True])

@@ -21,6 +21,7 @@ from typing import Any
 import jubako.models
 from jubako.contracts.store import StoreKind
 from jubako.errors import JubakoError, NotFound
+from jubako.stores.collecting import find_store_debris, remove_store_debris
 from jubako.stores.local import LocalStore
 from jubako.testing.store_tests import write_version
 from jubako.values.tag import Tag
@@ -122,6 +123,32 @@ def read_whole(model: jubako.models.Model) -> int:
     return 1
 
 
+def export_everything(home: Path, number: int, seconds: float) -> int:
+    """What is exported is whole: it is imported elsewhere, where every byte is compared with the manifest."""
+    count = 0
+    for turn, _ in enumerate(until(seconds)):
+        elsewhere = LocalStore(home / f"elsewhere-{number}" / str(turn), StoreKind.MODELS)
+        with homes.using(home):
+            for model in jubako.models.list():
+                archive = str(home / f"export-{number}.zip")
+                try:
+                    jubako.models.export_model(model.tag, archive, overwrite=True)
+                except NotFound:  # deleted before, or while it was read
+                    continue
+                jubako.models.import_model(archive, _model_store=elsewhere)
+                count += 1
+    return count
+
+
+def collect(home: Path, _: int, seconds: float) -> int:
+    """Remove what dead writers have left, while none is dead: nothing that anybody needs."""
+    store, count = LocalStore(home, StoreKind.MODELS), 0
+    for _ in until(seconds):
+        remove_store_debris(store, find_store_debris(store))
+        count += 1
+    return count
+
+
 def until(seconds: float) -> Any:
     """Go round until the time is over."""
     ends = time.monotonic() + seconds
@@ -131,7 +158,7 @@ def until(seconds: float) -> Any:
 WORKS: dict[str, Sequence[Callable[[Path, int, float], Any]]] = {
     "one-tag": [save_one_tag] * PROCESSES,
     "versions": [save_versions] * PROCESSES,
-    "stress": [save_and_delete] * 3 + [delete_anything] + [read_everything] * 3,
+    "stress": [save_and_delete] * 3 + [delete_anything] + [read_everything] * 2 + [export_everything, collect],
 }
 
 

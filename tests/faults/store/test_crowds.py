@@ -75,7 +75,7 @@ def test_eight_processes_that_save_versions_of_one_model_lose_none(tmp_path, len
 
 @pytest.mark.row("store-stress")
 @pytest.mark.timeout(200)
-def test_saving_deleting_listing_and_reading_at_once_breaks_nothing(tmp_path, length, figures):
+def test_saving_deleting_reading_exporting_and_collecting_at_once_breaks_nothing(tmp_path, length, figures):
     seconds = length(5, 60)
     answers = run("stress", tmp_path / "home", seconds, timeout=seconds + 60)
     done = {work: sum(count for name, count in answers if name == work) for work, _ in answers}

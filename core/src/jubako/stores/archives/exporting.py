@@ -19,6 +19,7 @@ from jubako.stores.archives.tar import TarWriter
 from jubako.stores.archives.zip import ZipWriter
 from jubako.stores.failures import store_failure
 from jubako.stores.stored import StoredVersion
+from jubako.values.manifest import FileEntry
 from jubako.values.tag import Tag
 
 
@@ -66,6 +67,7 @@ def export_version(
         AlreadyExists: something is there.
         InvalidArgument: the folder to write in does not exist, or a file has a name that no archive may have.
         ModelDigestMismatch: a file is not what its manifest says.
+        NotFound: the version was deleted meanwhile.
         StoreError: it cannot be read or written.
     """
     tag, kind = version.info.tag, version.kind
@@ -74,14 +76,15 @@ def export_version(
     refuse_taken(place, kind.manifest_name, is_folder=is_folder, is_overwriting=is_overwriting)
     _check_names(version)
     with store_failure(f"{kind.noun} {tag} was not exported to {place}"):
+        members = [(version.member(entry), entry) for entry in sorted(version.info.files, key=lambda entry: entry.path)]
         with contextlib.ExitStack() as stack:
             advance = stack.enter_context(tracking(f"exporting {tag}", version.size_bytes))
             if is_folder:
                 folder = stack.enter_context(new_folder(place, is_overwriting=is_overwriting))
-                _write(version, FolderWriter(folder), advance)
+                _write(version, members, FolderWriter(folder), advance)
             else:
                 file = stack.enter_context(new_file(place, is_overwriting=is_overwriting))
-                _write(version, _writer(file, chosen), advance)
+                _write(version, members, _writer(file, chosen), advance)
         size_bytes = version.size_bytes if is_folder else place.stat().st_size
     return Exported(tag, version.info.digest, str(place), chosen, size_bytes)
 
@@ -104,10 +107,15 @@ def _check_names(version: StoredVersion) -> None:
         ) from error
 
 
-def _write(version: StoredVersion, writer: Writer, advance: Callable[[int], None]) -> None:
+def _write(
+    version: StoredVersion,
+    members: list[tuple[Member, FileEntry]],
+    writer: Writer,
+    advance: Callable[[int], None],
+) -> None:
     # First, so that a reader knows what it is before it unpacks anything.
     writer.add(Member(version.kind.manifest_name, len(version.manifest)), iter([version.manifest]))
     advance(len(version.manifest))
-    for entry in sorted(version.info.files, key=lambda entry: entry.path):
-        writer.add(version.member(entry), version.pieces(entry, advance))
+    for member, entry in members:
+        writer.add(member, version.pieces(entry, advance))
     writer.close()
