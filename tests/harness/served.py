@@ -108,6 +108,8 @@ class Served:
                 socket.create_connection(("127.0.0.1", self.port)).close()
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:  # the socket was closed between the client's SYN and its answer
+                pass
             return False
 
         self.wait_until(is_refused)
