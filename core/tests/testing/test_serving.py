@@ -89,7 +89,7 @@ def is_alive(pid: int) -> bool:
 def is_refused(client: httpx.Client) -> bool:
     try:
         socket.create_connection((client.base_url.host, client.base_url.port)).close()
-    except ConnectionRefusedError:
+    except ConnectionError:  # refused, or reset if it came while the socket was closed
         return True
     return False
 
