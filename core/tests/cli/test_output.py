@@ -55,6 +55,13 @@ def test_paths_stand_alone():
     assert run("-o", "path").stdout == "/a\n/b\n"
 
 
+@pytest.mark.parametrize("arguments", [("--json", "-o", "yaml"), ("--yaml", "--json"), ("-o", "table", "--json")])
+def test_two_formats_are_one_too_many(arguments):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert "leave one out" in done.stderr
+
+
 def test_a_format_that_is_not_offered_is_refused():
     done = run("-o", "xml")
     assert done.exit_code == 2

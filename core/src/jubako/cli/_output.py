@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from jubako.cli._tables import UNLIMITED
 from jubako.cli._verbosity import is_quiet
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_FORMATS = "jubako.formats"
 _NO_TRUNC = "jubako.no_trunc"
 _SHORTHANDS = ("json", "yaml")
 
@@ -93,12 +95,19 @@ def _options(formats: tuple[str, ...]) -> list[Callable[[_Function], _Function]]
             type=click.Choice(formats),
             default=formats[0],
             show_default=True,
+            callback=_choose,
             help=f"What is written to stdout: {listed}.",
         )
     ]
+    # Options of one name, which click has too, lose the default of one of them before click 8.3.
     options += [
         click.option(
-            f"--{each}", "output", flag_value=each, type=click.Choice(formats), help=f"The same as --output {each}."
+            f"--{each}",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_note_format,
+            help=f"The same as --output {each}.",
         )
         for each in _SHORTHANDS
         if each in formats
@@ -115,6 +124,20 @@ def _options(formats: tuple[str, ...]) -> list[Callable[[_Function], _Function]]
             )
         )
     return options
+
+
+def _note_format(context: click.Context, option: click.Parameter, is_given: bool) -> None:
+    if is_given:
+        context.meta.setdefault(_FORMATS, set()).add(option.name)
+
+
+def _choose(context: click.Context, option: click.Parameter, output: str) -> str:
+    chosen: set[str] = set(context.meta.get(_FORMATS, ()))
+    if not chosen or context.get_parameter_source("output") is ParameterSource.COMMANDLINE:
+        chosen.add(output)
+    if len(chosen) > 1:
+        raise click.UsageError(f"the answer cannot be {' and '.join(sorted(chosen))}; leave one out.", context)
+    return chosen.pop()
 
 
 def _keep_whole(context: click.Context, _: click.Parameter, is_given: bool) -> None:
