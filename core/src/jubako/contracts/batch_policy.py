@@ -7,6 +7,8 @@ from typing import Protocol
 
 import attrs
 
+from jubako.values.batch_profile import BatchProfile
+
 
 @attrs.frozen
 class QueueView:
@@ -79,3 +81,6 @@ class BatchPolicy(ABC):
     @abstractmethod
     def batch_returned(self, rows: int, seconds: float, waiting_rows: int, now_s: float) -> None:
         """Take note that a batch of `rows` came back after `seconds` of computing, while `waiting_rows` wait."""
+
+    def profile_known(self, profile: BatchProfile) -> None:  # noqa: B027 - optional: most policies learn from batches
+        """Learn what the runner measured of its device; called at most once, before the first decision."""

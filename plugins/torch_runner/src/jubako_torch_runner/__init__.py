@@ -1,0 +1,1 @@
+"""The PyTorch runner type of Jubako: `jubako.torch`, also `jubako.pytorch`."""
