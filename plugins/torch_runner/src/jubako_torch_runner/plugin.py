@@ -1,0 +1,50 @@
+"""The plugin's hooks: what jubako-torch-runner offers. Imports neither torch nor safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jubako.contracts.hookspecs import hookimpl
+from jubako.contracts.offers import RunnerType, SerializerType
+from jubako_torch_runner.formats import EXPORT, PICKLE, RUNNER_TYPE, SAFETENSORS
+
+
+@hookimpl
+def jubako_register_runner_types() -> Iterable[RunnerType]:
+    """Offer `jubako.torch`, also `jubako.pytorch`."""
+    yield RunnerType(
+        name=RUNNER_TYPE,
+        summary="Saves, loads and runs any PyTorch module, in batches that fit its device.",
+        requires=("torch", "safetensors"),
+        aliases=("pytorch",),
+        save="jubako_torch_runner.models:save",
+        load="jubako_torch_runner.models:load",
+        load_runner="jubako_torch_runner.models:load_runner",
+        model_types=("torch.nn:Module",),
+    )
+
+
+@hookimpl
+def jubako_register_serializers() -> Iterable[SerializerType]:
+    """Offer safetensors, which is data, and torch.export and torch.save, which are code."""
+    yield SerializerType(
+        name=SAFETENSORS,
+        summary="Writes a module's tensors, and the name and arguments of its class.",
+        requires=("torch", "safetensors"),
+        serializer="jubako_torch_runner.safetensors_serializer:SafetensorsSerializer",
+        trust="data",
+    )
+    yield SerializerType(
+        name=EXPORT,
+        summary="Writes the graph that a module computes; reading it can run code.",
+        requires=("torch", "safetensors"),
+        serializer="jubako_torch_runner.export_serializer:ExportSerializer",
+        trust="code",
+    )
+    yield SerializerType(
+        name=PICKLE,
+        summary="Writes any module as a pickle, which can run code when it is read.",
+        requires=("torch", "cloudpickle", "safetensors"),
+        serializer="jubako_torch_runner.torch_save_serializer:TorchSaveSerializer",
+        trust="code",
+    )
