@@ -117,6 +117,10 @@ def _open_contestants(options: argparse.Namespace) -> list[Contestant]:
     # All are read before the first environment is made, which takes its time.
     peers = [read_peer(name) for name in dict.fromkeys([OURS, *options.peers])]
     ours = peers[0].choose(f"{OURS}-{each}" for each in options.jubako) or peers[0].configurations
+    asked = {workload.name for workload in options.workloads}
+    # What the model takes alone is measured in every comparison that asks it.
+    alone = [each for each in peers[0].configurations if each.in_process and asked & set(each.workloads)]
+    ours = (*(each for each in ours if not each.in_process), *alone)
     contestants = []
     for peer in peers:
         print(f"{peer.name}: environment in {options.cache / peer.name}")

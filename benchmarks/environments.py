@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.peer_settings import Peer
+from benchmarks.peer_settings import REPOSITORY, Peer
 
 _INSTALLED_WITHIN_S = 900
 _PREPARED_WITHIN_S = 300
@@ -64,20 +64,21 @@ def open_environment(peer: Peer, cache: Path, *, renew: bool = False) -> Environ
     if renew or not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_of:
         venv.create(folder, clear=True, with_pip=True)
         install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*install, *peer.requirements], dict(os.environ), peer, _INSTALLED_WITHIN_S)
+        run_program([*install, *peer.requirements], dict(os.environ), peer, _INSTALLED_WITHIN_S)
         if peer.newest:
-            _run([*install, "--no-deps", "--upgrade", *peer.newest], dict(os.environ), peer, _INSTALLED_WITHIN_S)
+            run_program([*install, "--no-deps", "--upgrade", *peer.newest], dict(os.environ), peer, _INSTALLED_WITHIN_S)
         stamp.write_text(made_of, encoding="utf-8")
     variables = _fill_variables(peer, folder, state)
     environment = Environment(folder, state, variables, _read_versions(peer, folder, variables))
     if peer.prepare:
-        _run(environment.fill(peer.prepare), variables, peer, _PREPARED_WITHIN_S)
+        run_program(environment.fill(peer.prepare), variables, peer, _PREPARED_WITHIN_S)
     return environment
 
 
 def _fill_variables(peer: Peer, folder: Path, state: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
-    own = {name: string.Template(value).substitute(state=str(state)) for name, value in peer.environment.items()}
+    values = {"state": str(state), "repository": str(REPOSITORY)}
+    own = {name: string.Template(value).substitute(values) for name, value in peer.environment.items()}
     path = os.pathsep.join([str(folder / "bin"), kept.get("PATH", os.defpath)])
     return {**kept, "PATH": path, "VIRTUAL_ENV": str(folder), **own}
 
@@ -87,13 +88,17 @@ def _read_versions(peer: Peer, folder: Path, variables: Mapping[str, str]) -> di
         "import importlib.metadata, json, sys;"
         "print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:]}))"
     )
-    printed = _run([str(folder / "bin" / "python"), "-c", program, *peer.reported], variables, peer, 60)
+    printed = run_program([str(folder / "bin" / "python"), "-c", program, *peer.reported], variables, peer, 60)
     versions: dict[str, str] = json.loads(printed)
     return versions
 
 
-def _run(command: list[str], variables: Mapping[str, str], peer: Peer, timeout_s: float) -> str:
-    """What a command of a peer printed."""
+def run_program(command: list[str], variables: Mapping[str, str], peer: Peer, timeout_s: float) -> str:
+    """What a command of a peer printed on stdout.
+
+    Raises:
+        BenchmarkError: it failed or took too long.
+    """
     try:
         done = subprocess.run(
             command,

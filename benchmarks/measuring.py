@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.driver import drive, write_bodies
-from benchmarks.environments import Environment
+from benchmarks.environments import Environment, run_program
 from benchmarks.errors import BenchmarkError
 from benchmarks.peer_settings import Configuration, Peer
 from benchmarks.processes import measure_cpu_s, measure_memory
@@ -17,6 +18,8 @@ from benchmarks.servers import RunningServer, serving
 from benchmarks.workloads import Workload
 
 _T = TypeVar("_T")
+# Of a program without a server; importing torch alone takes seconds.
+_STARTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Cell:
         requests: all that were answered.
         errors: see `driver.Reading`.
         cpu_us: processor time of all its processes for each request, in µs; nothing where it cannot be read.
-        ready_s: from the server's start to its first right answer; the same in all cells of one start.
+        ready_s: from the server's start to its first right answer; the same in all cells of one start, and nothing
+            where there is no server.
         rss_mb: resident memory of all its processes right after the load; nothing where it cannot be read.
         pss_mb: the same with shared pages counted once.
         load_average: of the machine over the last minute, when the cell began.
@@ -76,7 +80,7 @@ class Cell:
     requests: int
     errors: int
     cpu_us: float | None
-    ready_s: float
+    ready_s: float | None
     rss_mb: float | None
     pss_mb: float | None
     load_average: float
@@ -150,6 +154,9 @@ def _measure_once(
     """Start one server, and measure it under each number of connections."""
     configuration = contestant.configuration
     stem = f"{configuration.name}-{workload.name}"
+    if configuration.in_process:
+        yield from _measure_in_process(contestant, workload, load, number)
+        return
     bodies = scratch / f"{stem}.requests"
     endpoint = configuration.workloads[workload.name]
     write_bodies((endpoint.fill(question.row) for question in workload.questions), bodies)
@@ -194,6 +201,33 @@ def _measure_cell(
         pss_mb=None if memory is None else memory.pss_mb,
         load_average=load_average,
     )
+
+
+def _measure_in_process(contestant: Contestant, workload: Workload, load: Load, number: int) -> Iterator[Cell]:
+    """Run the program once, which measures a batch size for each number of connections."""
+    environment = contestant.environment
+    sizes = ",".join(str(size) for size in load.connections)
+    command = environment.fill(contestant.configuration.command, connections=sizes, seconds=str(load.seconds))
+    load_average = os.getloadavg()[0]
+    timeout_s = load.seconds * len(load.connections) + _STARTED_WITHIN_S
+    for line in run_program(command, environment.variables, contestant.peer, timeout_s).splitlines():
+        values = json.loads(line)
+        yield Cell(
+            workload=workload.name,
+            server=contestant.configuration.name,
+            connections=values["size"],
+            round=number,
+            requests_per_s=values["rows_per_s"],
+            p50_ms=values["p50_ms"],
+            p99_ms=values["p99_ms"],
+            requests=values["rows"],
+            errors=0,
+            cpu_us=values["cpu_us"],
+            ready_s=None,
+            rss_mb=None,
+            pss_mb=None,
+            load_average=load_average,
+        )
 
 
 def _divide_cpu(before_s: float | None, after_s: float | None, requests: int) -> float | None:

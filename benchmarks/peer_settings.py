@@ -43,11 +43,15 @@ class Configuration:
         command: its first word is looked up in the peer's environment; `$host`, `$port`, `$state` and the
             endpoint's values are filled in.
         workloads: the endpoints, by name of the workload.
+        in_process: True if it is no server but a program that computes by itself, in batches of as many rows as there
+            are connections, for comparison; `$connections` and `$seconds` are filled in, and it prints what
+            `inprocess.raw` does.
     """
 
     name: str
     command: tuple[str, ...]
     workloads: Mapping[str, Endpoint]
+    in_process: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Peer:
             behind in what a release of today asks for.
         reported: distributions whose versions the report names.
         prepare: the command that trains and saves its model, or nothing.
-        environment: variables for its commands; `$state` is filled in.
+        environment: variables for its commands; `$state` and `$repository` are filled in.
         configurations: at least one.
     """
 
@@ -82,7 +86,7 @@ class Peer:
             BenchmarkError: it has no such configuration.
         """
         wanted = list(names)
-        known = [configuration.name for configuration in self.configurations]
+        known = [configuration.name for configuration in self.configurations if not configuration.in_process]
         for name in wanted:
             if name not in known:
                 raise BenchmarkError(f"{self.name} has no configuration {name!r}. Do: choose of {', '.join(known)}.")
@@ -123,6 +127,7 @@ def _structure(folder: Path, data: Mapping[str, Any]) -> Peer:
                 name,
                 tuple(values["command"]),
                 {workload: endpoints[workload] for workload in values.get("workloads", endpoints)},
+                in_process=values.get("in_process", False),
             )
             for name, values in data["configurations"].items()
         ),

@@ -18,7 +18,7 @@ _PAGE = string.Template("""\
 $table
 Cells: requests/s · median latency in ms · 99th percentile in ms, for c connections; the median over $rounds.
 CPU µs: processor time of the whole server for a request, at the most connections.
-$ratios
+$alone$ratios
 ## How it was measured
 
     $command
@@ -63,12 +63,17 @@ def write_report(
     outcome: Outcome, contestants: Sequence[Contestant], workloads: Sequence[Workload], load: Load, facts: Facts
 ) -> str:
     """The whole report as a Markdown page; `ours` in it are the configurations of the peer `jubako`."""
-    ours = [each.configuration.name for each in contestants if each.peer.name == "jubako"]
+    ours = [
+        each.configuration.name
+        for each in contestants
+        if each.peer.name == "jubako" and not each.configuration.in_process
+    ]
     ratios = make_ratios(outcome, ours)
     return _PAGE.substitute(
         title=" and ".join(dict.fromkeys(each.peer.name for each in contestants)),
         table=make_table(outcome),
         ratios=f"\n{ratios}" if ratios else "",
+        alone=_explain_programs(contestants),
         rounds=_count_rounds(load),
         command=facts.command,
         begun=f"{facts.begun:%Y-%m-%d %H:%M %Z}",
@@ -104,6 +109,13 @@ def keep_report(page: str, outcome: Outcome, folder: Path, name: str) -> Path:
     path.write_text(page, encoding="utf-8")
     path.with_suffix(".csv").write_text(make_csv(outcome.cells), encoding="utf-8")
     return path
+
+
+def _explain_programs(contestants: Sequence[Contestant]) -> str:
+    names = [each.configuration.name for each in contestants if each.configuration.in_process]
+    if not names:
+        return ""
+    return f"{', '.join(names)}: no server; the model alone in one process, driven in batches of c rows: rows/s.\n"
 
 
 def _describe_load(load: Load, wrk_version: str) -> str:

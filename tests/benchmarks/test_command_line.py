@@ -9,7 +9,7 @@ from benchmarks.measuring import Load
 def test_by_default_all_workloads_are_driven_in_both_orders():
     options = parse(["compare"])
 
-    assert [workload.name for workload in options.workloads] == ["W1", "W2"]
+    assert [workload.name for workload in options.workloads] == ["W1", "W2", "W3"]
     assert choose_load(options) == Load((1, 16, 64, 256), seconds=10, warm_up_s=3, rounds=2)
 
 
@@ -30,7 +30,7 @@ def test_lists_are_separated_by_commas():
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--workloads", "W1,W9"], "no workload is named 'W9'; choose of W1, W2"),
+        (["--workloads", "W1,W9"], "no workload is named 'W9'; choose of W1, W2, W3"),
         (["--connections", "0"], "'0' is not a whole number from 1"),
         (["--seconds", "0.5"], "'0.5' is not a whole number from 1"),
         (["--name", "../best"], "'../best' is no name of a file"),

@@ -14,7 +14,8 @@ def test_every_peer_can_be_read_and_asked(name):
     peer = read_peer(name)
 
     for configuration in peer.configurations:
-        assert any("$port" in word for word in configuration.command)
+        wanted = "$connections" if configuration.in_process else "$port"
+        assert any(wanted in word for word in configuration.command)
         for workload, endpoint in configuration.workloads.items():
             for question in WORKLOADS[workload].questions:
                 assert json.loads(endpoint.fill(question.row))
@@ -39,6 +40,12 @@ def test_chosen_configurations_keep_the_order_of_the_file():
     chosen = read_peer("jubako").choose(["jubako-process", "jubako-inline"])
 
     assert [configuration.name for configuration in chosen] == ["jubako-inline", "jubako-process"]
+
+
+def test_what_is_no_server_is_not_chosen_by_its_name():
+    assert any(configuration.in_process for configuration in read_peer("jubako").configurations)
+    with pytest.raises(BenchmarkError, match=r"choose of jubako-inline, jubako-process, jubako-process-2\."):
+        read_peer("jubako").choose(["raw"])
 
 
 def test_a_configuration_may_take_part_in_some_workloads_only(tmp_path):

@@ -1,4 +1,4 @@
-"""One service a workload."""
+"""One service a workload without torch."""
 
 from __future__ import annotations
 
