@@ -98,6 +98,15 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     },
     "jubako_sklearn_runner.threads": {"joblib.parallel_config": "holds joblib to one job; reads no file"},
     "jubako_sklearn_runner.skops_serializer": {"skops.io.load": "after every name was looked up in a fixed list"},
+    "jubako_torch_runner._unpickle": {
+        "torch.load": "the one module of this plugin that may unpickle; only after the trust check",
+        "torch.export.load": "the same",
+        "weights_only=False": "the same, for whole modules, which weights alone are not",
+    },
+    "jubako_torch_runner.torch_save_serializer": {
+        "cloudpickle": "writes the format that is declared code; torch.save takes the module as an argument",
+    },
+    "jubako_torch_runner.models": {"builtins.compile": "an argument's name, torch's own word"},
 }
 # What reads pickles; of each distribution one module may, and no other.
 READERS = ("load", "loads", "Unpickler")

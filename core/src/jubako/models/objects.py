@@ -37,6 +37,7 @@ def save_object(
     custom_objects: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    described_as: str = "",
     framework_name: str = "",
     framework_distributions: Sequence[str] = (),
     _model_store: Store | None = None,
@@ -58,6 +59,7 @@ def save_object(
         custom_objects: name to object.
         metadata: the user's own facts.
         options: the runner type's settings.
+        described_as: what an error calls the object; its class's name if empty.
         framework_name: for people.
         framework_distributions: distributions needed to load it.
         _model_store: where to store it.
@@ -84,7 +86,7 @@ def save_object(
         framework_distributions=framework_distributions,
         _model_store=_model_store,
     ) as draft:
-        refusals = _dump_first(composition, draft, obj, serializers, is_same)
+        refusals = _dump_first(composition, draft, obj, serializers, is_same, described_as)
     if _is_code(composition, draft.serializer):
         _warn_of_code(composition, draft, module, refusals)
     return draft.tag
@@ -123,6 +125,7 @@ def _dump_first(
     obj: Any,
     names: Sequence[str],
     is_same: Callable[[Any, Any], bool],
+    described_as: str,
 ) -> dict[str, str]:
     """Write the object in the first format that works, name it in the draft, and say why each before it did not."""
     refusals: dict[str, str] = {}
@@ -136,7 +139,7 @@ def _dump_first(
             refusals[name] = f"{name}: {refusal}"
             _empty(draft.path)
     raise InvalidArgument(
-        f"{type(obj).__name__} cannot be stored as {' or '.join(names)}.",
+        f"{described_as or type(obj).__name__} cannot be stored as {' or '.join(names)}.",
         why=" ".join(refusals.values()),
         do="see which part of the object is refused, and take it out or make it of an importable class",
     )
