@@ -1,4 +1,4 @@
-"""`python -m benchmarks compare`."""
+"""`python -m benchmarks compare` and `python -m benchmarks inprocess`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from types import FrameType
 from benchmarks.driver import find_wrk, read_wrk_version
 from benchmarks.environments import open_environment
 from benchmarks.errors import BenchmarkError
+from benchmarks.in_process import make_csv as make_turns_csv
+from benchmarks.in_process import measure_turns, write_page
 from benchmarks.machine import describe_commit, describe_machine
 from benchmarks.measuring import Contestant, Load, measure
 from benchmarks.peer_settings import REPOSITORY, name_peers, read_peer
 from benchmarks.results import Facts, keep_report, write_report
+from benchmarks.table import make_csv
 from benchmarks.workloads import WORKLOADS, Workload
 
 # Git ignores it. Environments hold their own path, so they cannot be moved.
@@ -35,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file, unless replaced
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = parse(words)
+    command = shlex.join(["python", "-m", "benchmarks", *words])
     try:
-        return _compare(options, shlex.join(["python", "-m", "benchmarks", *words]))
+        return _compare(options, command) if options.command == "compare" else _drive_in_process(options, command)
     except BenchmarkError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line; what is wrong is said on stderr, and ends the program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Jubako beside other servers.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     compare = commands.add_parser("compare", help="drive Jubako and peers in turn, and print one table")
     add = compare.add_argument
     add("--peers", type=_split, default=(), metavar="A,B", help=f"beside Jubako; of {', '.join(name_peers())}")
@@ -64,13 +68,24 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="a first impression: 1,64 connections, 2 seconds, one round; kept in the cache",
     )
+    _add_common(compare)
+    inprocess = commands.add_parser("inprocess", help="drive Jubako's runner and the model alone in turns, no server")
+    inprocess.add_argument("workload", choices=("W3",), help="the one that has such a program")
+    inprocess.add_argument("--seconds", type=_positive, metavar="N", help="of each turn; 2 if not given")
+    inprocess.add_argument("--rounds", type=_positive, metavar="N", help="of five turns; 5 if not given")
+    inprocess.add_argument("--quick", action="store_true", help="one round of one second; kept in the cache")
+    _add_common(inprocess)
+    options = parser.parse_args(words)
+    options.cache = options.cache.resolve()
+    return options
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--name", type=_file_name, help="of the files with the results, after the date")
     add("--output", type=Path, metavar="DIR", help="folder for the results; benchmarks/results if not given")
     add("--cache", type=Path, default=CACHE, metavar="DIR", help="for environments; .benchmarks if not given")
     add("--renew", action="store_true", help="make the environments anew, with today's newest releases")
-    options = parser.parse_args(words)
-    options.cache = options.cache.resolve()
-    return options
 
 
 def choose_load(options: argparse.Namespace) -> Load:
@@ -89,14 +104,7 @@ def _compare(options: argparse.Namespace, command: str) -> int:
     load = choose_load(options)
     contestants = _open_contestants(options)
     workloads = options.workloads
-    facts = Facts(
-        begun=datetime.now().astimezone(),
-        load_average=os.getloadavg()[0],
-        command=command,
-        machine=describe_machine(),
-        wrk_version=read_wrk_version(wrk),
-        commit=describe_commit(REPOSITORY),
-    )
+    facts = _gather_facts(command, read_wrk_version(wrk))
     cells = len(contestants) * len(workloads) * load.rounds
     at_least_s = cells * (load.warm_up_s + load.seconds * len(load.connections))
     print(f"{cells} starts, {at_least_s / 60:.0f} minutes and more; load average {facts.load_average:.1f}")
@@ -105,11 +113,38 @@ def _compare(options: argparse.Namespace, command: str) -> int:
     outcome = measure(contestants, workloads, load, wrk=wrk, scratch=scratch, report=print)
     page = write_report(outcome, contestants, workloads, load, facts)
     name = options.name or "-".join([*options.peers, *(workload.name for workload in workloads)])
+    _keep(page, make_csv(outcome.cells), options, facts, name)
+    return 1 if outcome.failures else 0
+
+
+def _drive_in_process(options: argparse.Namespace, command: str) -> int:
+    peer = read_peer(OURS)
+    print(f"{peer.name}: environment in {options.cache / peer.name}")
+    environment = open_environment(peer, options.cache, renew=options.renew)
+    seconds, rounds = options.seconds or (1 if options.quick else 2), options.rounds or (1 if options.quick else 5)
+    facts = _gather_facts(command)
+    turns = measure_turns(peer, environment, seconds, rounds)
+    page = write_page(turns, environment.versions, facts, seconds)
+    _keep(page, make_turns_csv(turns), options, facts, options.name or f"inprocess-{options.workload}")
+    return 0
+
+
+def _gather_facts(command: str, wrk_version: str = "") -> Facts:
+    return Facts(
+        begun=datetime.now().astimezone(),
+        load_average=os.getloadavg()[0],
+        command=command,
+        machine=describe_machine(),
+        wrk_version=wrk_version,
+        commit=describe_commit(REPOSITORY),
+    )
+
+
+def _keep(page: str, figures: str, options: argparse.Namespace, facts: Facts, name: str) -> None:
     # What is too short to be quoted does not go among the results.
     folder = options.output or (options.cache / "results" if options.quick else RESULTS)
-    path = keep_report(page, outcome, folder, f"{facts.begun:%Y-%m-%d}-{name}")
+    path = keep_report(page, figures, folder, f"{facts.begun:%Y-%m-%d}-{name}")
     print(f"\n{page}\nKept in {path} and {path.with_suffix('.csv').name}")
-    return 1 if outcome.failures else 0
 
 
 def _open_contestants(options: argparse.Namespace) -> list[Contestant]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.measuring import Contestant, Load, Outcome
-from benchmarks.table import make_csv, make_ratios, make_table
+from benchmarks.table import make_ratios, make_table
 from benchmarks.workloads import Workload
 
 _PAGE = string.Template("""\
@@ -47,7 +47,7 @@ class Facts:
         load_average: of the machine over the minute before that.
         command: that was typed.
         machine: see `machine.describe_machine`.
-        wrk_version: of the driver.
+        wrk_version: of the driver; empty where it takes no part.
         commit: of the sources.
     """
 
@@ -90,14 +90,14 @@ def write_report(
     )
 
 
-def keep_report(page: str, outcome: Outcome, folder: Path, name: str) -> Path:
+def keep_report(page: str, figures: str, folder: Path, name: str) -> Path:
     """Write the page and the CSV of all measurements, and return the page's path.
 
     Nothing that is there is written over: if the name is taken, `-2`, `-3` and so on is added to it.
 
     Args:
-        page: see `write_report`.
-        outcome: what goes into the CSV.
+        page: Markdown.
+        figures: the CSV.
         folder: made if it is not there.
         name: of the files, without the ending.
     """
@@ -107,7 +107,7 @@ def keep_report(page: str, outcome: Outcome, folder: Path, name: str) -> Path:
         number += 1
         path = folder / f"{name}-{number}.md"
     path.write_text(page, encoding="utf-8")
-    path.with_suffix(".csv").write_text(make_csv(outcome.cells), encoding="utf-8")
+    path.with_suffix(".csv").write_text(figures, encoding="utf-8")
     return path
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.measuring import Contestant, Load, Outcome
 from benchmarks.results import Facts, keep_report, write_report
+from benchmarks.table import make_csv
 from benchmarks.workloads import WORKLOADS
 
 
@@ -45,9 +46,9 @@ def test_a_report_gives_the_reasons_of_failures(write):
 
 
 def test_results_are_kept_as_a_page_and_a_csv_and_never_written_over(make_cell, tmp_path):
-    outcome = Outcome((make_cell(),), {})
+    figures = make_csv([make_cell()])
 
-    paths = [keep_report(page, outcome, tmp_path / "results", "2026-11-23-all") for page in ("first", "second")]
+    paths = [keep_report(page, figures, tmp_path / "results", "2026-11-23-all") for page in ("first", "second")]
 
     assert [path.name for path in paths] == ["2026-11-23-all.md", "2026-11-23-all-2.md"]
     assert [path.read_text() for path in paths] == ["first", "second"]
