@@ -24,6 +24,7 @@ _EXTRAS: Mapping[str, str] = MappingProxyType(
         "pandas": "pandas",
         "pyarrow": "parquet",
         "pydantic": "pydantic",
+        "pynvml": "gpu",
         "pytest": "testing",
         "watchfiles": "reload",
     }

@@ -5,7 +5,8 @@ Imports nothing of what it names; each offer points upwards or sideways by text 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from jubako.contracts.build_step import BuildPhase
 from jubako.contracts.hookspecs import hookimpl
@@ -23,6 +24,9 @@ from jubako.contracts.offers import (
     SerializerType,
     StoreType,
 )
+from jubako.values.machine import Machine
+from jubako.values.placement import Placement, place_by_quota
+from jubako.values.resources import ResourceQuota
 
 # By name: a dot stands between a group and its command. The modules are imported when a command is typed.
 _COMMANDS = {
@@ -300,8 +304,9 @@ def jubako_register_commands() -> Iterable[CommandType | CheckType]:
         yield CheckType(name=name, summary=summary, check=check)
 
 
-def closed_kinds() -> Iterable[Offer]:
-    """Offers of the kinds whose hook is not open to other plugins yet."""
+@hookimpl
+def jubako_register_batch_policies() -> Iterable[BatchPolicyType]:
+    """Offer what suits most runners, and the simplest there is."""
     yield BatchPolicyType(
         name="adaptive",
         summary="Never delays a lone caller; under load holds only for callers that are about to come back.",
@@ -312,6 +317,16 @@ def closed_kinds() -> Iterable[Offer]:
         summary="Sends what waits whenever the replica is free.",
         policy="jubako.dispatch.immediate:ImmediatePolicy",
     )
+
+
+@hookimpl
+def jubako_place_runner(runner: Any, quota: ResourceQuota, machine: Machine) -> Sequence[Placement]:
+    """Place every runner that no other plugin has placed, as its quota says."""
+    return place_by_quota(quota, machine, runner.num_replica)
+
+
+def closed_kinds() -> Iterable[Offer]:
+    """Offers of the kinds whose hook is not open to other plugins yet."""
     yield HttpServerType(
         name="hypercorn",
         summary="HTTP/1.1, HTTP/2 and WebSocket by Hypercorn.",

@@ -146,6 +146,10 @@ class BatchTooLarge(JubakoError):
     """
 
 
+class GpuNotFound(InvalidArgument):
+    """A runner asks for a GPU that is not there."""
+
+
 class InternalServerError(JubakoError):
     """Something went wrong inside Jubako or in user code."""
 

@@ -282,7 +282,8 @@ def test_a_plugin_that_hangs_is_named_with_how_to_disable_it_and_may_still_finis
     site.install_plugin("sleepy", runner_plugin("sleepy", more="import sys\nsys.stdin.readline()"))
     code = (
         "from jubako.plugins import compose\nfrom jubako.settings import PluginSettings\n"
-        "print(compose(PluginSettings(allow='sleepy'), slow_after_s=0.05).reports[-1].status)"
+        "reports = compose(PluginSettings(allow='sleepy'), slow_after_s=0.05).reports\n"
+        "print(*(report.status for report in reports if report.name == 'sleepy'))"
     )
     with site.start_python("-c", code) as process:
         line = process.stderr.readline()

@@ -13,12 +13,12 @@ from jubako.dispatch.observing import BatchObservers
 from jubako.errors import NotFound
 from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
-from jubako.runners.machine import discover_machine
-from jubako.runners.options import effective_batch_options, effective_resource_quota
+from jubako.runners.options import effective_batch_options
+from jubako.runners.placing import Placer
 from jubako.runners.router import Binding
 from jubako.runners.runner import RunnerDefinition
 from jubako.settings import Settings
-from jubako.values.placement import place_on_cpu
+from jubako.values.placement import Placement
 
 
 def open_backend(composition: Composition, settings: Settings) -> Backend:
@@ -41,11 +41,12 @@ class InlineBackend(Backend):
     async def start(self, runners: Sequence[RunnerDefinition], observers: Sequence[DispatchObserver] = ()) -> None:
         """See `Backend`; models are loaded one after the other, each in its own thread."""
         heard_by = BatchObservers(observers)
+        placer = Placer(self._composition, self._settings)
         try:
             for runner in runners:
                 replica = _InlineReplica(runner, self._composition, self._settings, self._table, heard_by)
                 self._replicas[runner.name] = replica
-                await replica.start()
+                await replica.start(placer.place_here(runner))
         except BaseException:
             await self.stop()
             raise
@@ -78,7 +79,6 @@ class _InlineReplica:
         observers: BatchObservers,
     ) -> None:
         self._runner = runner
-        self._quota = effective_resource_quota(runner, settings)
         self._is_ready = False
         options = effective_batch_options(runner, settings)
         self._replica = Replica(runner, options, composition, table)
@@ -105,9 +105,9 @@ class _InlineReplica:
         )
         self._binding = Binding(loop, self.handle, options.timeout_s)
 
-    async def start(self) -> None:
+    async def start(self, placement: Placement) -> None:
         """Load the model in the thread that will run it, and send the runner's calls here."""
-        await self._replica.set_up(place_on_cpu(self._quota, discover_machine(), 1)[0])
+        await self._replica.set_up(placement)
         self._is_ready = True
         self._runner.router.bind(self._binding)
 

@@ -45,6 +45,9 @@ def plugin_page(report: PluginReport, composition: Composition, width: int) -> s
     if report.extend_application is not None:
         what = "asks when an application starts what is to be added to it: routes, middleware, observers"
         parts.append(f"extends applications\n{_wrapped(what, width, indent='  ')}")
+    if report.place_runner is not None:
+        what = "is asked where runners compute, on which devices and with how many threads"
+        parts.append(f"places runners\n{_wrapped(what, width, indent='  ')}")
     if report.traceback:
         parts.append(report.traceback.rstrip())
     return "\n\n".join(parts)
@@ -64,6 +67,7 @@ def plugin_data(report: PluginReport, composition: Composition) -> dict[str, Any
         "traceback": report.traceback,
         "load_ms": round(report.load_s * 1000, 3),
         "extends_applications": report.extend_application is not None,
+        "places_runners": report.place_runner is not None,
         "offers": [_offer_data(offer, report, composition) for offer in report.offers],
     }
 
@@ -85,7 +89,11 @@ def _summary(report: PluginReport) -> str:
     for offer in report.offers:
         by_kind[kind_noun(offer)].append(offer.name)
     words = [f"{noun} {', '.join(names)}" for noun, names in by_kind.items()]
-    return "; ".join(words if report.extend_application is None else [*words, "extends applications"])
+    if report.extend_application is not None:
+        words.append("extends applications")
+    if report.place_runner is not None:
+        words.append("places runners")
+    return "; ".join(words)
 
 
 def _optional_lines(builtin: PluginReport) -> Iterator[str]:

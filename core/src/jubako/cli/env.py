@@ -59,6 +59,12 @@ def describe_environment(loaded: LoadedSettings, composition: Composition) -> di
         "platform": platform.platform(),
         "cpus": machine.cpus,
         "memory_bytes": machine.memory_bytes,
+        "gpus": {
+            "driver": machine.gpu_driver or None,
+            "fault": machine.gpu_fault or None,
+            "hidden": machine.hidden_gpus,
+            "devices": [attrs.asdict(gpu, filter=lambda field, _: field.name != "taken_share") for gpu in machine.gpus],
+        },
         "packages": dict(_packages(composition)),
         "plugins": [
             {**attrs.asdict(report.candidate, filter=_is_shown), "status": str(report.status)}
@@ -116,6 +122,7 @@ def _rows(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "platform", data["platform"]
     yield "processors", f"{data['cpus']:g}"
     yield "memory", format_bytes(data["memory_bytes"])
+    yield from _gpu_rows(data["gpus"])
     yield "home", data["stores"]["home"]
     for key in ("model_store", "bento_store"):
         if data["stores"][key]:
@@ -130,3 +137,13 @@ def _rows(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     missing = [name for name, found in data["packages"].items() if not found]
     yield "packages", ", ".join(installed)
     yield "not installed", ", ".join(missing) or "nothing"
+
+
+def _gpu_rows(gpus: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for gpu in gpus["devices"]:
+        words = f"{gpu['name']}, {format_bytes(gpu['memory_bytes'])}, driver {gpus['driver']}, {gpu['uuid']}"
+        yield f"GPU {gpu['index']}", words
+    if gpus["hidden"]:
+        yield "hidden GPUs", str(gpus["hidden"])
+    if gpus["fault"]:
+        yield "GPUs", gpus["fault"]

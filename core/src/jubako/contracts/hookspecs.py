@@ -1,13 +1,13 @@
 """Every hook that a plugin can implement, with what it is for and how it is called.
 
 A hook is a plain function of a plugin's entry-point module, marked with `jubako.hookimpl`. Jubako calls implementations
-one by one, while composing or while an application starts, never while a request is served: one that raises costs its
+one by one, while composing or while a service starts, never while a request is served: one that raises costs its
 own plugin only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pluggy
@@ -15,6 +15,7 @@ import pluggy
 from jubako.contracts.extensions import Extension
 from jubako.contracts.offers import (
     BackendType,
+    BatchPolicyType,
     BuildStepType,
     CheckType,
     CommandType,
@@ -24,6 +25,9 @@ from jubako.contracts.offers import (
     SerializerType,
     StoreType,
 )
+from jubako.values.machine import Machine
+from jubako.values.placement import Placement
+from jubako.values.resources import ResourceQuota
 
 PROJECT = "jubako"
 ENTRY_POINT_GROUP = "jubako.v1"
@@ -255,6 +259,61 @@ def jubako_register_commands() -> Iterable[CommandType | CheckType]:  # type: ig
             )
 
     Checked by `jubako.testing.CommandTests` and `jubako.testing.CheckTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_register_batch_policies() -> Iterable[BatchPolicyType]:  # type: ignore[empty-body]
+    """Offer a rule when to send how many of the rows that wait beside a model.
+
+    Called once while a process composes its plugins. The offers of all plugins are put together; a name offered twice
+    cannot be used until one of the plugins is disabled. An empty answer offers nothing. A runner chooses one by name,
+    `batch_options.policy`, and the operator with `runners.batching.policy`.
+
+    Example::
+
+        import jubako
+        from jubako.contracts.offers import BatchPolicyType
+
+
+        @jubako.hookimpl
+        def jubako_register_batch_policies():
+            yield BatchPolicyType(
+                name="patient",
+                summary="Waits until a batch is full, or its first call has waited for long enough.",
+                policy="jubako_patient.policy:PatientPolicy",
+            )
+
+    Checked by `jubako.testing.BatchPolicyTests`. Since 0.1.
+    """
+
+
+@hookspec
+def jubako_place_runner(runner: Any, quota: ResourceQuota, machine: Machine) -> Sequence[Placement] | None:
+    """Say how many replicas a runner has, and on which device and with how many threads each of them computes.
+
+    Called once for each runner of a Service when it starts, and in a script at the runner's first call; `runner` is the
+    runner object and must not be changed. `quota` is its `resource_quota` with the operator's settings, and `machine`
+    has the processors and GPUs that may be used, with the share of each GPU that runners before this one have taken.
+    The first answer that is not None wins: plugins of others are asked before those of Jubako, and the built-in
+    plugin at last, which does what `jubako.values.placement.place_by_quota` does. None leaves the runner to the next. A
+    hook that raises is named in the log, and the next is asked; `jubako.exceptions.GpuNotFound` says that the runner
+    asks for what is not there, and is an error or the CPU by the setting `missing_gpu`, which then asks again with
+    `quota.gpus` 0.
+
+    Example::
+
+        import jubako
+        from jubako.values.placement import Placement
+
+
+        @jubako.hookimpl
+        def jubako_place_runner(runner, quota, machine):
+            if runner.name != "small":
+                return None
+            return [Placement(threads=1, environment={"OMP_NUM_THREADS": "1"})]
+
+    Checked by `jubako.testing.PlacementTests`. Since 0.1.
     """
 
 

@@ -8,6 +8,7 @@ from jubako.plugins.discovery import Candidate, discover
 from jubako.plugins.explaining import explain_faults
 from jubako.plugins.extending import Extended, extend_application
 from jubako.plugins.kinds import kind_noun, names_of
+from jubako.plugins.placing import place_runner
 from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "extend_application",
     "kind_noun",
     "names_of",
+    "place_runner",
 ]

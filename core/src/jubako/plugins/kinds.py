@@ -47,11 +47,15 @@ HOOKS: Mapping[str, tuple[type[Offer], ...]] = MappingProxyType(
         "jubako_register_backends": (BackendType,),
         "jubako_register_descriptors": (DescriptorType,),
         "jubako_register_commands": (CommandType, CheckType),
+        "jubako_register_batch_policies": (BatchPolicyType,),
     }
 )
 
 # Not called while composing, but when an application starts, with the Service that it serves.
 EXTENSION_HOOK = "jubako_extend_application"
+
+# Not called while composing, but for each runner that is to run.
+PLACEMENT_HOOK = "jubako_place_runner"
 
 
 def kind_of(offer: Offer) -> type[Offer]:

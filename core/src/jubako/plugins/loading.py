@@ -18,12 +18,16 @@ import pluggy
 from jubako.contracts import hookspecs
 from jubako.contracts.offers import Offer
 from jubako.plugins.discovery import Candidate
-from jubako.plugins.kinds import EXTENSION_HOOK, HOOKS, kind_noun, kind_of, names_of
+from jubako.plugins.kinds import EXTENSION_HOOK, HOOKS, PLACEMENT_HOOK, kind_noun, kind_of, names_of
 from jubako.plugins.report import MissingRequirement, PluginReport, PluginStatus
 from jubako.plugins.requirements import find_missing
 
 # Far more than any plugin offers; stops a hook that never ends.
 _MAX_OFFERS = 1000
+
+# Kept in the report, and called later with arguments.
+_LATER_HOOKS = (EXTENSION_HOOK, PLACEMENT_HOOK)
+_ALL_HOOKS = (*HOOKS, *_LATER_HOOKS)
 
 
 def load_plugin(candidate: Candidate, *, slow_after_s: float, has_closed_kinds: bool = False) -> PluginReport:
@@ -40,7 +44,7 @@ def load_plugin(candidate: Candidate, *, slow_after_s: float, has_closed_kinds: 
     started_s = time.perf_counter()
     try:
         with contextlib.redirect_stdout(sys.stderr), _named_when_slow(candidate, slow_after_s):
-            offers, extend_application = _load_offers(candidate, has_closed_kinds)
+            offers, later = _load_offers(candidate, has_closed_kinds)
     except _Fault as fault:
         return PluginReport(
             candidate=candidate,
@@ -57,7 +61,8 @@ def load_plugin(candidate: Candidate, *, slow_after_s: float, has_closed_kinds: 
         offers=offers,
         missing=tuple(MissingRequirement(offer, imports) for offer, imports in missing if imports),
         load_s=time.perf_counter() - started_s,
-        extend_application=extend_application,
+        extend_application=later.get(EXTENSION_HOOK),
+        place_runner=later.get(PLACEMENT_HOOK),
     )
 
 
@@ -71,8 +76,8 @@ class _Fault(Exception):
 
 def _load_offers(
     candidate: Candidate, has_closed_kinds: bool
-) -> tuple[tuple[Offer, ...], Callable[..., object] | None]:
-    """Everything that the plugin offers, and its hook that is called later, if it has it."""
+) -> tuple[tuple[Offer, ...], dict[str, Callable[..., object]]]:
+    """Everything that the plugin offers, and those of its hooks that are called later, by name."""
     if not EntryPoint.pattern.match(candidate.target):
         example = f'[project.entry-points."{hookspecs.ENTRY_POINT_GROUP}"] {candidate.name} = "its_package.plugin"'
         raise _Fault(
@@ -88,23 +93,28 @@ def _load_offers(
     with _blaming(f"{candidate.target} cannot be searched for hooks", report_it):
         implementations = _find_implementations(candidate, plugin)
     offers: list[Offer] = []
-    extend_application: Callable[..., object] | None = None
+    later: dict[str, Callable[..., object]] = {}
     for hook, implementation in implementations:
-        if hook == EXTENSION_HOOK:
-            extend_application = _with_service(implementation)
+        if hook in _LATER_HOOKS:
+            later[hook] = _with_arguments(hook, implementation)
             continue
         with _blaming(f"its hook {hook} raised", report_it):
             offers += _checked(hook, HOOKS[hook], implementation.function(), report_it)
     if has_closed_kinds:
         offers += plugin.closed_kinds()
     _check_names(offers, report_it)
-    return tuple(offers), extend_application
+    return tuple(offers), later
 
 
-def _with_service(implementation: pluggy.HookImpl) -> Callable[..., object]:
-    """The implementation as a function of the Service, which it need not take."""
-    function: Callable[..., object] = implementation.function
-    return function if implementation.argnames else lambda service: function()
+def _with_arguments(hook: str, implementation: pluggy.HookImpl) -> Callable[..., object]:
+    """The implementation as a function of all that the hook gives, of which it need not take everything."""
+    given = tuple(inspect.signature(getattr(hookspecs, hook)).parameters)
+
+    def call(*arguments: object) -> object:
+        by_name = dict(zip(given, arguments, strict=True))
+        return implementation.function(*(by_name[name] for name in implementation.argnames))
+
+    return call
 
 
 def _find_implementations(candidate: Candidate, plugin: object) -> list[tuple[str, pluggy.HookImpl]]:
@@ -119,22 +129,21 @@ def _find_implementations(candidate: Candidate, plugin: object) -> list[tuple[st
     for hook, implementation in found:
         _check_implementation(hook, implementation)
     marked = {hook for hook, _ in found}
-    for hook in (*HOOKS, EXTENSION_HOOK):
+    for hook in _ALL_HOOKS:
         if hook not in marked and callable(getattr(plugin, hook, None)):
             raise _Fault(
                 PluginStatus.INCOMPATIBLE,
                 f"its function {hook} is not marked as a hook implementation",
                 "write @jubako.hookimpl above it",
             )
-    order = [*HOOKS, EXTENSION_HOOK]
-    return sorted((pair for pair in found if pair[0] in order), key=lambda pair: order.index(pair[0]))
+    return sorted((pair for pair in found if pair[0] in _ALL_HOOKS), key=lambda pair: _ALL_HOOKS.index(pair[0]))
 
 
 def _check_implementation(hook: str, implementation: pluggy.HookImpl) -> None:
-    if hook not in (*HOOKS, EXTENSION_HOOK):
+    if hook not in _ALL_HOOKS:
         if implementation.optionalhook:
             return
-        near = difflib.get_close_matches(hook, (*HOOKS, EXTENSION_HOOK), n=1, cutoff=0.8)
+        near = difflib.get_close_matches(hook, _ALL_HOOKS, n=1, cutoff=0.8)
         raise _Fault(
             PluginStatus.INCOMPATIBLE,
             f"it implements the hook {hook}, which this version of Jubako does not have",

@@ -69,6 +69,7 @@ class PluginReport:
         missing: the offers among these that need a package that is not installed.
         load_s: seconds that it took to load.
         extend_application: its implementation of the hook of that name; None if it has none.
+        place_runner: its implementation of the hook of that name, likewise.
     """
 
     candidate: Candidate
@@ -80,6 +81,7 @@ class PluginReport:
     missing: tuple[MissingRequirement, ...] = ()
     load_s: float = 0.0
     extend_application: Callable[..., object] | None = attrs.field(default=None, repr=False)
+    place_runner: Callable[..., object] | None = attrs.field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -33,6 +33,10 @@ class LoadableRunner(Protocol):
     def resource_quota(self) -> ResourceQuota:
         """The runner's own, before the operator's settings."""
 
+    @property
+    def num_replica(self) -> int:
+        """How many replicas it has on the CPU, or on fractions of GPUs."""
+
     def _setup(self) -> None: ...
 
     def _shutdown(self) -> None: ...

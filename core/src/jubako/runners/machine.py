@@ -1,25 +1,35 @@
-"""What this process may use: processors after affinity and cgroup quota, memory after the cgroup limit."""
+"""What this process may use: processors after affinity and cgroup quota, memory after the cgroup limit, and GPUs."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from jubako.runners.gpus import FoundGpus, discover_gpus, find_nvml
 from jubako.values.machine import Machine
 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def discover_machine(cgroup: Path = _CGROUP) -> Machine:
-    """Read the limits of this process; cheap, a few small files.
+def discover_machine(cgroup: Path = _CGROUP, gpus: FoundGpus | None = None) -> Machine:
+    """Read the limits of this process; cheap, a few small files, and the driver of the GPUs where there is one.
 
     Shares (`cpu.shares`, `cpu.weight`) are no limit and are not read: the default shares would mean one processor on
-    any machine. GPUs are left to the plugins that know how to ask for them.
+    any machine.
 
     Args:
         cgroup: where the control groups are mounted.
+        gpus: what is known of them; None asks the driver.
     """
-    return Machine(cpus=_discover_cpus(cgroup), memory_bytes=_discover_memory_bytes(cgroup))
+    found = discover_gpus(find_nvml()) if gpus is None else gpus
+    return Machine(
+        cpus=_discover_cpus(cgroup),
+        memory_bytes=_discover_memory_bytes(cgroup),
+        gpus=found.visible,
+        gpu_driver=found.driver,
+        gpu_fault=found.fault,
+        hidden_gpus=found.hidden,
+    )
 
 
 def _discover_cpus(cgroup: Path) -> float:

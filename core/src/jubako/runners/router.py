@@ -13,9 +13,8 @@ from jubako.payloads import PayloadTable
 from jubako.runners.arguments import prepare_arguments
 from jubako.runners.definition import LoadableRunner
 from jubako.runners.execution import run_calls, set_up
-from jubako.runners.machine import discover_machine
-from jubako.runners.options import effective_batch_options, effective_resource_quota
-from jubako.values.placement import place_on_cpu
+from jubako.runners.options import effective_batch_options
+from jubako.runners.placing import Placer
 from jubako.workspace import current_workspace
 
 
@@ -113,8 +112,7 @@ class _InPlace:
         arguments = prepare_arguments(call, spec, self._table)
         with self._lock:
             if not self._is_set_up:
-                quota = effective_resource_quota(self._runner, settings)
-                set_up(self._runner, place_on_cpu(quota, discover_machine(), 1)[0])
+                set_up(self._runner, Placer(current_workspace().composition, settings).place_here(self._runner))
                 self._is_set_up = True
             shares, _ = run_calls(self._runner, spec, [arguments], self._table)
         return shares[0].take()

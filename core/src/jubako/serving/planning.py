@@ -12,18 +12,18 @@ import orjson
 
 from jubako.contracts.offers import RunnerType, SerializerType
 from jubako.contracts.store import StoreKind
-from jubako.errors import ImportServiceError, InvalidArgument, JubakoError
+from jubako.errors import ImportServiceError, JubakoError
 from jubako.plugins import Composition, PluginStatus, compose, discover
-from jubako.runners.machine import discover_machine
 from jubako.runners.model_runner import ModelRunnerDefinition
-from jubako.runners.options import effective_batch_options, effective_resource_quota
+from jubako.runners.options import effective_batch_options
+from jubako.runners.placing import Placer
 from jubako.runners.runner import RunnerDefinition
 from jubako.services import Bento, Service
 from jubako.services.source import SourceModule
 from jubako.services.targets import Target, enter_target, import_target
 from jubako.settings import PluginSettings
 from jubako.stores.pinned import PinnedStore
-from jubako.values.placement import place_on_cpu
+from jubako.values.placement import Placement
 from jubako.values.plan import (
     ModelRecipe,
     PinnedTag,
@@ -83,10 +83,12 @@ def make_plan(service: Service, target: Target, workspace: Workspace, number: in
         number: of the generation.
 
     Raises:
-        InvalidArgument: a runner asks for what cannot be given.
+        JubakoError: a runner asks for what cannot be given; see `Placer.place`.
     """
     settings = workspace.settings
-    runners = tuple(_plan_runner(runner, workspace) for runner in service.runners.values())
+    # Other backends place runners themselves, where they start them: asking twice would warn twice.
+    placer = Placer(workspace.composition, settings) if settings.runners.backend == "process" else None
+    runners = tuple(_plan_runner(runner, workspace, placer) for runner in service.runners.values())
     return Plan(
         number=number,
         service=service.name,
@@ -132,31 +134,19 @@ def make_runner(runner: RunnerPlan, plan: Plan, workspace: Workspace) -> RunnerD
     return service.runners[runner.recipe.runner]
 
 
-def _plan_runner(runner: RunnerDefinition, workspace: Workspace) -> RunnerPlan:
+def _plan_runner(runner: RunnerDefinition, workspace: Workspace, placer: Placer | None) -> RunnerPlan:
     settings, composition = workspace.settings, workspace.composition
     runner_type = _runner_type(runner, composition)
     recipe = _model_recipe(runner, composition) if isinstance(runner, ModelRunnerDefinition) else None
-    quota = effective_resource_quota(runner, settings)
     return RunnerPlan(
         name=runner.name,
         recipe=recipe or ServiceRecipe(runner.name),
-        placements=place_on_cpu(quota, discover_machine(), _count_replicas(runner)),
+        placements=(Placement(),) if placer is None else placer.place(runner),
         batch_options=effective_batch_options(runner, settings),
         is_idempotent=runner.is_idempotent,
         can_fork=runner_type is None or runner_type.can_fork,
         preload=_preload(runner, runner_type, composition),
     )
-
-
-def _count_replicas(runner: RunnerDefinition) -> int:
-    number = runner.num_replica
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InvalidArgument(
-            f"runner {runner.name!r} cannot have {number!r} replicas.",
-            why="That is what its num_replica says.",
-            do="return a whole number from 1",
-        )
-    return number
 
 
 def _runner_type(runner: RunnerDefinition, composition: Composition) -> RunnerType | None:

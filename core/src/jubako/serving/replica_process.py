@@ -13,6 +13,8 @@ import os
 import random
 import socket
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 from prometheus_client import REGISTRY
 
@@ -119,6 +121,36 @@ async def _serve(start: StartReplica, workspace: Workspace, link: ProcessLink, l
             link.send(Ready())
 
         await server.serve(listening, stop, announce)
+
+
+def has_open_gpu(descriptors: Path = Path("/proc/self/fd")) -> bool:
+    """True if this process has the driver of a GPU open.
+
+    A forked process cannot use what its parent has opened of CUDA, and could not choose its devices any more.
+
+    Args:
+        descriptors: a folder with a link for each open file.
+    """
+    with contextlib.suppress(OSError):
+        for descriptor in descriptors.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile, as the one of the folder itself
+                if str(descriptor.readlink()).startswith("/dev/nvidia"):
+                    return True
+    return False
+
+
+def start_afresh(connected: socket.socket, listening: socket.socket) -> NoReturn:
+    """Go on as a replica that was started on its own: the same process with a new interpreter, which inherits nothing.
+
+    Args:
+        connected: see `run_replica`.
+        listening: likewise.
+    """
+    numbers = [each.fileno() for each in (connected, listening)]
+    for number in numbers:
+        os.set_inheritable(number, True)
+    command = [sys.executable, "-P", "-m", __name__, *map(str, numbers)]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module; a shell would be no replica
 
 
 def _become_independent(placement: Placement) -> None:

@@ -20,7 +20,7 @@ from jubako.plugins import Composition
 from jubako.serving.control import Fork, Ready, WarmUp
 from jubako.serving.logs import configure_logging
 from jubako.serving.planning import compose_planned
-from jubako.serving.replica_process import run_replica
+from jubako.serving.replica_process import has_open_gpu, run_replica, start_afresh
 from jubako.serving.system import (
     WORKER_MEMORY_POINTS,
     die_with_supervisor,
@@ -47,6 +47,8 @@ def main() -> None:
     zygote = Zygote(link)
     replica = zygote.serve()
     if replica is not None:
+        if has_open_gpu():
+            start_afresh(*replica)
         run_replica(*replica, composition=zygote.composition)
 
 

@@ -10,7 +10,7 @@ import attrs
 from jubako.errors import InvalidArgument
 from jubako.settings._fields import section, text, time_field, whole_field
 from jubako.values.checks import flag, number, whole_number
-from jubako.values.resources import parse_cpu, parse_gpus, parse_memory
+from jubako.values.resources import check_missing_gpu, parse_cpu, parse_gpus, parse_memory
 
 
 def _flag() -> bool | None:
@@ -23,6 +23,11 @@ def _text() -> str | None:
     check: Any = attrs.validators.optional(text)
     content: str | None = attrs.field(default=None, validator=check)
     return content
+
+
+def _choice(check: Any) -> str | None:
+    choice: str | None = attrs.field(default=None, validator=attrs.validators.optional(check))
+    return choice
 
 
 def _whole(minimum: int = 1) -> int | None:
@@ -74,6 +79,7 @@ class ResourceSettings(_Changes):
     cpu: float | None = attrs.field(default=None, converter=parse_cpu)
     memory: int | None = attrs.field(default=None, converter=parse_memory)
     gpus: str | float | tuple[int, ...] | None = attrs.field(default=None, converter=parse_gpus)
+    missing_gpu: str | None = _choice(check_missing_gpu)
 
 
 @attrs.frozen(kw_only=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jubako.testing.extension_tests import ExtensionTests
     from jubako.testing.http_server_tests import HttpServerTests
     from jubako.testing.payload_type_tests import PayloadTypeTests
+    from jubako.testing.placement_tests import PlacementTests
     from jubako.testing.plugin_tests import PluginTests
     from jubako.testing.runner_type_tests import RunnerTypeTests
     from jubako.testing.serializer_tests import SerializerTests
@@ -38,6 +39,7 @@ __all__ = [
     "ExtensionTests",
     "HttpServerTests",
     "PayloadTypeTests",
+    "PlacementTests",
     "PluginTests",
     "RunnerTypeTests",
     "SerializerTests",
@@ -56,6 +58,7 @@ _MODULES = {
     "ExtensionTests": "extension_tests",
     "HttpServerTests": "http_server_tests",
     "PayloadTypeTests": "payload_type_tests",
+    "PlacementTests": "placement_tests",
     "PluginTests": "plugin_tests",
     "RunnerTypeTests": "runner_type_tests",
     "SerializerTests": "serializer_tests",

@@ -96,6 +96,12 @@ def parse_gpus(value: str | float | Sequence[int | str] | None) -> str | float |
     return int(value)
 
 
+def check_missing_gpu(_: object, __: Any, value: object) -> None:
+    """Accept `error` and `cpu`."""
+    if value not in ("error", "cpu"):
+        raise InvalidArgument(f"missing_gpu cannot be {value!r}.", do="write error or cpu")
+
+
 @attrs.define(on_setattr=[attrs.setters.convert, attrs.setters.validate])
 class ResourceQuota:
     """What one runner may use of the machine.
@@ -103,7 +109,9 @@ class ResourceQuota:
     Args:
         cpu: processors for all replicas together; None means all there are.
         memory: bytes; None means no limit.
-        gpus: `"all"`, a count, a fraction of one, a list of indices, one index as text; None or 0 means the CPU.
+        gpus: `"all"`, a count, a fraction of one, a list of indices, one index as text; 0 means the CPU, and None what
+            the runner's type takes by itself.
+        missing_gpu: what a GPU that is asked for and not there is: an `error`, or replaced by the `cpu`.
 
     Attributes:
         mem: another name of `memory`.
@@ -113,6 +121,7 @@ class ResourceQuota:
     cpu: float | None = attrs.field(default=None, converter=parse_cpu)
     memory: int | None = attrs.field(default=None, converter=parse_memory)
     gpus: str | float | tuple[int, ...] | None = attrs.field(default=None, converter=parse_gpus)
+    missing_gpu: str = attrs.field(default="error", validator=check_missing_gpu)
 
     @property
     def mem(self) -> int | None:

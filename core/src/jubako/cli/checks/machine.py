@@ -1,4 +1,4 @@
-"""The machine: what this process may use of it."""
+"""The machine: what this process may use of it, GPUs included."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from jubako.contracts.command import CheckResult, CheckStatus
 from jubako.plugins import Composition
 from jubako.runners.machine import discover_machine
 from jubako.settings import Settings
+from jubako.values.machine import Machine
+from jubako.values.placement import VISIBLE_DEVICES
 
 try:
     import resource
@@ -21,7 +23,7 @@ _OTHER_FILES = 256
 
 
 def check(_: Composition, settings: Settings, /) -> Iterator[CheckResult]:
-    """Look at processors and memory after control groups, and at the limit of open files."""
+    """Look at processors and memory after control groups, at GPUs, and at the limit of open files."""
     machine = discover_machine()
     words = f"{machine.cpus:g} processors and {format_bytes(machine.memory_bytes)} of memory may be used."
     if machine.cpus < 1:
@@ -32,6 +34,7 @@ def check(_: Composition, settings: Settings, /) -> Iterator[CheckResult]:
         yield CheckResult(CheckStatus.WARN, words, "give the container more memory")
     else:
         yield CheckResult(CheckStatus.OK, words)
+    yield from _describe_gpus(machine)
     if resource is not None:
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = settings.server.max_connections + _OTHER_FILES
@@ -43,3 +46,19 @@ def check(_: Composition, settings: Settings, /) -> Iterator[CheckResult]:
             )
         else:
             yield CheckResult(CheckStatus.OK, "Enough files can be open for server.max_connections.")
+
+
+def _describe_gpus(machine: Machine) -> Iterator[CheckResult]:
+    """One line a GPU; nothing where there is no driver, as on most machines."""
+    if machine.gpu_fault:
+        yield CheckResult(
+            CheckStatus.WARN,
+            f"GPUs cannot be found. {machine.gpu_fault}",
+            "pip install 'jubako[gpu]'" if "not installed" in machine.gpu_fault else "see whether nvidia-smi works",
+        )
+    for gpu in machine.gpus:
+        words = f"GPU {gpu.index} is {gpu.name}, {format_bytes(gpu.memory_bytes)}, driver {machine.gpu_driver}."
+        yield CheckResult(CheckStatus.OK, words)
+    if machine.hidden_gpus:
+        words = f"{machine.hidden_gpus} of the driver's GPUs cannot be seen: {VISIBLE_DEVICES} leaves them out."
+        yield CheckResult(CheckStatus.OK, words)
