@@ -1,5 +1,7 @@
 """What tox loads before its configuration: it finds the Pythons of pyenv, and lets no process outlive an interrupt.
 
+It also tells uv, which makes the environments, of the wheels that pip is told of.
+
 pyenv puts one shim a version on PATH, and a shim works only for the versions named in PYENV_VERSION. Without this,
 `tox run` would skip every Python but the active one on a machine that has them all.
 """
@@ -41,5 +43,8 @@ def interrupt_with_parent() -> None:
 
 if Path(sys.prefix).name == ".tox":
     interrupt_with_parent()
+if wheels := os.environ.get("PIP_FIND_LINKS"):
+    # pip separates folders by spaces, uv by commas.
+    os.environ.setdefault("UV_FIND_LINKS", ",".join(wheels.split()))
 if versions := name_pyenv_versions():
     os.environ.setdefault("PYENV_VERSION", versions)

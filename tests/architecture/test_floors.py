@@ -199,3 +199,26 @@ def test_the_entry_point_of_a_plugin_imports_nothing_heavy(everything):
         if not is_standard and not is_within(arrow.target, (*light, package)):
             heavy.append(str(arrow))
     assert not heavy, "\n".join(heavy)
+
+
+def loaded_by(sources, *modules: str) -> dict[str, list[str]]:
+    """What importing some modules imports, of their own distribution step by step, with the way to each name."""
+    ways = {module: [module] for module in modules}
+    todo = list(modules)
+    while todo:
+        module = todo.pop()
+        for arrow in sources.arrows:
+            if arrow.source == module and arrow.kind == "top" and arrow.target not in ways:
+                ways[arrow.target] = [*ways[module], arrow.target]
+                if arrow.target.startswith("jubako_"):
+                    todo.append(arrow.target)
+    return ways
+
+
+def test_what_workers_load_of_the_plugin_of_torch_loads_no_torch(everything):
+    # They load the service's runners and its models' records; a replica, or whoever saves, loads the rest.
+    names = ("plugin", "models", "runner", "policy")
+    modules = [f"jubako_torch_runner.{name}" for name in names if f"jubako_torch_runner.{name}" in everything.modules]
+    heavy = [way for target, way in loaded_by(everything, *modules).items() if is_within(target, ("torch",))]
+    assert not heavy, "\n".join(" -> ".join(way) for way in heavy)
+    assert "torch" in loaded_by(everything, "jubako_torch_runner.device")

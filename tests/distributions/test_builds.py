@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,7 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DISTRIBUTIONS = {"jubako": "core", "jubako_sklearn_runner": "plugins/sklearn_runner"}
+DISTRIBUTIONS = {
+    "jubako": "core",
+    "jubako_sklearn_runner": "plugins/sklearn_runner",
+    "jubako_torch_runner": "plugins/torch_runner",
+}
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -63,24 +68,37 @@ def test_a_wheel_holds_every_module_and_the_types_marker(built, distribution):
     assert any(file.endswith("licenses/LICENSE") for file in files)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_the_wheels_install_and_run_outside_the_repository(built, tmp_path):
-    environment = tmp_path / "environment"
-    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=tmp_path)
-    python = environment / "bin" / "python"
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory) -> Path:
+    """An environment with the wheels, and with whatever is installed here except our own packages and torch."""
+    folder = tmp_path_factory.mktemp("installed")
+    environment = folder / "environment"
+    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=folder)
     (packages,) = environment.glob("lib/python*/site-packages")
     # What they depend on is borrowed from here, so that no index is asked; a .pth file does not make editable installs
-    # of the borrowed folder importable.
-    borrowed = [path for path in sys.path if path.endswith("site-packages")]
-    (packages / "borrowed.pth").write_text("\n".join(borrowed), encoding="utf-8")
+    # of the borrowed folders importable.
+    for site in (Path(path) for path in sys.path if path.endswith("site-packages")):
+        borrowed = folder / f"borrowed-{len(list(folder.iterdir()))}"
+        borrowed.mkdir()
+        for path in site.iterdir():
+            if not path.name.startswith(("torch", "functorch", "jubako", "__pycache__")) and path.suffix != ".pth":
+                (borrowed / path.name).symlink_to(path)
+        with (packages / "borrowed.pth").open("a", encoding="utf-8") as file:
+            file.write(f"{borrowed}\n")
     wheels = [path for name, path in built.items() if name.endswith(".whl")]
-    pip = [sys.executable, "-m", "pip", "--python", python]
-    run(*pip, "install", "--no-index", "--no-deps", "--ignore-installed", *wheels, cwd=tmp_path)
+    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
+    run(*pip, "install", "--no-index", "--no-deps", "--ignore-installed", *wheels, cwd=folder)
+    return environment
 
-    script = "import jubako, jubako_sklearn_runner as plugin; print(jubako.__file__, plugin.__file__)"
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_wheels_install_and_run_outside_the_repository(installed, tmp_path):
+    python = installed / "bin" / "python"
+    (packages,) = installed.glob("lib/python*/site-packages")
+    script = f"import {', '.join(DISTRIBUTIONS)}; print(*(m.__file__ for m in ({', '.join(DISTRIBUTIONS)})))"
     assert all(Path(path).is_relative_to(packages) for path in run(python, "-c", script, cwd=tmp_path).split())
-    assert "sklearn_runner" in run(environment / "bin" / "jubako", "plugins", cwd=tmp_path)
+    assert "sklearn_runner" in run(installed / "bin" / "jubako", "plugins", cwd=tmp_path)
     script = (
         "import os, jubako\n"
         "os.environ['JUBAKO_HOME'] = os.path.abspath('home')\n"
@@ -90,6 +108,24 @@ def test_the_wheels_install_and_run_outside_the_repository(built, tmp_path):
         "print(load_runner(tag).run_batch([[2.0]]))\n"
     )
     assert run(python, "-c", script, cwd=tmp_path).strip() == "[5.]"
+
+
+@pytest.mark.timeout(400)
+def test_without_torch_its_plugin_is_there_and_says_what_is_missing(installed, tmp_path):
+    python = installed / "bin" / "python"
+    said = run(installed / "bin" / "jubako", "plugins", "torch_runner", cwd=tmp_path)
+    assert re.search(r"^status +ok$", said, re.MULTILINE)
+    assert "not installed: torch; do: pip install torch" in said
+    script = (
+        "import jubako.torch\n"
+        "from jubako.exceptions import MissingDependencyException\n"
+        "try: jubako.torch.save\n"
+        "except MissingDependencyException as error: print(error)\n"
+    )
+    what, why, do = run(python, "-c", script, cwd=tmp_path).splitlines()
+    assert what == "runner type 'torch' cannot be used."
+    assert why.startswith("It is offered by torch_runner (jubako-torch-runner 0.1.0), which needs the package 'torch';")
+    assert do == "Do: pip install torch"
 
 
 @pytest.mark.parametrize("folder", sorted(DISTRIBUTIONS.values()))

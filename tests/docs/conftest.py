@@ -1,6 +1,7 @@
 """Reads the blocks of a Markdown page and runs them, in order, as a reader would.
 
-A line of the form `<!-- key: value -->` right before a block says how it runs; CONTRIBUTING.md lists the keys.
+A line of the form `<!-- key: value -->` right before a block says how it runs, and `<!-- needs: package -->` as the
+first line of a page what all its blocks need; CONTRIBUTING.md lists the keys.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ KEYS = {
     "serves": SHELLS,
 }
 _FENCE = re.compile(r"^(?P<indent>\s*)```(?P<language>\S*)\s*$")
+_NEEDS = re.compile(r"<!-- needs: (\w+) -->")
 _MARK = re.compile(r"^<!--\s*(?P<key>[a-z ]+?)(?::\s*(?P<value>.*?))?\s*-->$")
 
 
@@ -74,6 +76,8 @@ def read_blocks(page: str) -> list[Block]:
     opened: tuple[int, str] | None = None
     inside: list[str] = []
     for number, line in enumerate(page.splitlines(), 1):
+        if number == 1 and _NEEDS.fullmatch(line):
+            continue
         fence = _FENCE.match(line)
         if opened is None and fence:
             if fence["indent"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,15 @@ PAGES = sorted(
 )
 
 
+def with_its_needs(page: Path):
+    """A page as a parameter, with the mark of the package that its first line says it needs."""
+    needs = re.match(r"<!-- needs: (\w+) -->\n", (ROOT / page).read_text(encoding="utf-8"))
+    return pytest.param(page, marks=[pytest.mark.needs(needs[1])] if needs else [], id=str(page))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize("page", [with_its_needs(page) for page in PAGES])
 def test_every_block_of_a_page_does_what_the_page_says(page, runner):
     runner.run_page((ROOT / page).read_text(encoding="utf-8"))
 
@@ -30,6 +37,7 @@ def test_every_block_of_a_page_does_what_the_page_says(page, runner):
         ("<!-- raises: KeyError -->\ntext\n```python\n1\n```", "right before a block"),
         ("  ```python\n  1\n  ```", "indented"),
         ("```python\n1\n", "no end"),
+        ("# Title\n<!-- needs: torch -->\n```python\n1\n```", "no such key"),
     ],
 )
 def test_a_page_with_a_wrong_mark_is_refused(page, reason, blocks_of, page_error):
@@ -67,3 +75,9 @@ def test_blocks_share_names_files_and_what_they_printed(runner):
 def test_a_machine_without_curl_runs_the_same_pages(runner_without_curl):
     runner_without_curl.run_page((ROOT / "core" / "README.md").read_text(encoding="utf-8"))
     assert runner_without_curl.printed == '{"words":6}'
+
+
+def test_a_page_has_the_mark_of_what_its_first_line_says_it_needs():
+    (needs,) = with_its_needs(Path("plugins/torch_runner/README.md")).marks
+    assert needs.args == ("torch",)
+    assert not with_its_needs(Path("README.md")).marks
