@@ -50,7 +50,8 @@ def _with_plugin(context: ModelContext, plugin: PluginReport | None) -> ModelCon
     return attrs.evolve(
         context,
         framework_versions=versions,
-        pip_requirements=tuple("==".join(pinned) for pinned in versions.items()),
+        # Indexes have no builds for one kind of device, such as 2.13.0+cpu; `==` takes these for the version too.
+        pip_requirements=tuple(f"{name}=={installed.partition('+')[0]}" for name, installed in versions.items()),
     )
 
 

@@ -32,6 +32,12 @@ def name_of_class(cls: type) -> str:
         ModelNotTrusted, MissingDependency, InvalidManifest: it finds another class by it, or none; says why.
     """
     name = f"{cls.__module__}:{cls.__qualname__}"
+    if "<locals>" in cls.__qualname__:
+        raise ModelNotTrusted(
+            f"{cls.__name__} is defined inside a function.",
+            why="Nobody else can import it.",
+            do="move the class to the top of a module",
+        )
     if find_class(name) is not cls:
         raise InvalidManifest(f"{name} is another class.", why="The module was imported or changed since.")
     return name
@@ -82,8 +88,10 @@ def _check_place(name: str, module_name: str) -> None:
 
 
 def _check_source(name: str, module_name: str, path: str) -> None:
-    source = _find_source(name, module_name)
-    body: Sequence[ast.AST] = ast.parse(source).body
+    try:
+        body: Sequence[ast.AST] = ast.parse(_find_source(name, module_name)).body
+    except (SyntaxError, ValueError, RecursionError, ImportError) as error:
+        raise InvalidManifest(f"{name} cannot be looked at.", why=f"{type(error).__name__}: {error}.") from error
     for part in path.split("."):
         body = [inner for node in body for inner in _statements(node) if _defines(inner, part)]
         body = [inner for node in body for inner in ast.iter_child_nodes(node)]

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from jubako.stores.failures import find_disk_error
 from jubako_torch_runner._unpickle import read_program
 from jubako_torch_runner.device import HostBatch
 from jubako_torch_runner.examples import read_example_and_axis, repeat_rows, write_example
-from jubako_torch_runner.saved_module import SavedModule, callable_graph, evaluating_on_cpu
+from jubako_torch_runner.saved_module import SavedModule, callable_graph, evaluating_on_cpu, ordinary_attention
 
 FILE = "module.pt2"
 _CALLS = frozenset({"__call__", "forward"})
@@ -101,19 +99,8 @@ def _trace(module: torch.nn.Module, batch: HostBatch, batch_axis: int) -> Export
 
     taken = inspect.signature(module.forward).bind(*batch.args, **batch.kwargs).arguments
     shapes = {name: pytree.tree_map(shape_of, value) for name, value in taken.items()}
-    with evaluating_on_cpu(module) as still, _ordinary_attention():
+    with evaluating_on_cpu(module) as still, ordinary_attention():
         return torch.export.export(still, batch.args, dict(batch.kwargs), dynamic_shapes=shapes, strict=False)
-
-
-@contextmanager
-def _ordinary_attention() -> Iterator[None]:
-    """Attention as operators of its own: the fused path of `torch.nn` packs rows by their masks, which fixes them."""
-    is_enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(is_enabled)
 
 
 def _first_lines(error: Exception) -> str:

@@ -78,6 +78,21 @@ def evaluating_on_cpu(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
             part.training = True
 
 
+@contextmanager
+def ordinary_attention() -> Iterator[None]:
+    """Attention as operators of its own.
+
+    The fused path of `torch.nn` packs rows by their masks, which no graph for any number of rows can hold; what it
+    answers at positions that a mask leaves out is 0.
+    """
+    is_enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_enabled)
+
+
 def unwrap(model: Any) -> torch.nn.Module:
     """The module itself, where `torch.compile` or data parallelism stand around it.
 

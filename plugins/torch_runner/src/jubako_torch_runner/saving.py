@@ -22,6 +22,7 @@ from jubako_torch_runner.saved_module import (
     check_init,
     check_methods,
     evaluating_on_cpu,
+    ordinary_attention,
     unwrap,
 )
 
@@ -110,7 +111,7 @@ def _difference_of_graph(written: SavedModule, read: SavedModule) -> str:
     if difference:
         return difference
     graph = callable_graph(read.program)
-    with evaluating_on_cpu(written.module) as module, torch.inference_mode():
+    with evaluating_on_cpu(written.module) as module, ordinary_attention(), torch.inference_mode():
         for rows in (1, 2, 3):
             batch = repeat_rows(written.example_inputs, rows, written.batch_axis)
             expected = module(*batch.args, **batch.kwargs)
