@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from jubako.contracts.hookspecs import hookimpl
-from jubako.contracts.offers import RunnerType, SerializerType
+from jubako.contracts.offers import PayloadType, RunnerType, SerializerType
+from jubako.values.machine import Machine
+from jubako.values.placement import Placement
+from jubako.values.resources import ResourceQuota
 from jubako_torch_runner.formats import EXPORT, PICKLE, RUNNER_TYPE, SAFETENSORS
+from jubako_torch_runner.placing import place_torch_runner
 
 
 @hookimpl
@@ -48,3 +53,21 @@ def jubako_register_serializers() -> Iterable[SerializerType]:
         serializer="jubako_torch_runner.torch_save_serializer:TorchSaveSerializer",
         trust="code",
     )
+
+
+@hookimpl
+def jubako_register_payload_types() -> Iterable[PayloadType]:
+    """Offer torch.Tensor, so that tensors share batches and go between processes as they are."""
+    yield PayloadType(
+        name="tensor",
+        summary="Joins torch tensors along any axis.",
+        requires=("torch",),
+        payload="jubako_torch_runner.tensor_payload:TensorPayload",
+        python_types=("torch:Tensor",),
+    )
+
+
+@hookimpl
+def jubako_place_runner(runner: Any, quota: ResourceQuota, machine: Machine) -> Sequence[Placement] | None:
+    """Give a runner of `jubako.torch` one replica on each GPU, unless its quota says otherwise."""
+    return place_torch_runner(runner, quota, machine)

@@ -1,0 +1,231 @@
+"""`TensorJoiner`: joins calls straight into the memory that the device reads, padded where that helps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import torch
+
+from jubako.contracts.runner import AnswerPerCall, CallJoiner, JoinableCall
+from jubako.errors import BadInput
+from jubako.runners.arguments import constant_key
+from jubako.values.signature import Signature
+from jubako_torch_runner.device import BatchTimes, HostBatch
+from jubako_torch_runner.engine import Engine
+from jubako_torch_runner.inputs import (
+    Column,
+    InputTypes,
+    describe_argument,
+    dtype_of,
+    is_constant,
+    part_key,
+    read_parts,
+)
+from jubako_torch_runner.outputs import OutputRows, Path
+from jubako_torch_runner.pad_to import ArgumentName, PadTo
+from jubako_torch_runner.padding import Lengths, join_column, make_mask, measure_lengths
+
+
+@attrs.frozen(eq=False)
+class ServedMethod:
+    """How one method is computed.
+
+    Args:
+        method: the module's.
+        signature: its axes, and whether calls are joined.
+        types: what it takes.
+        pad_to: how inputs of different lengths are padded; None if they are not.
+    """
+
+    method: str
+    signature: Signature
+    types: InputTypes
+    pad_to: PadTo | None = None
+
+
+@attrs.frozen(eq=False)
+class GivenCall:
+    """A call as it is joined.
+
+    Args:
+        arguments: position or name to value.
+        are_rows: for each of them, False if it is the same for the whole call.
+        rows: of the call.
+        is_single: True if the caller gave one row.
+    """
+
+    arguments: Mapping[ArgumentName, Any]
+    are_rows: tuple[bool, ...]
+    rows: int
+    is_single: bool
+
+    @classmethod
+    def of(cls, call: JoinableCall) -> GivenCall:
+        """A call as the core has it."""
+        arguments: dict[ArgumentName, Any] = dict(enumerate(call.args))
+        arguments.update(call.kwargs)
+        is_row = tuple([payload is not None for payload in call.payloads])
+        return cls(arguments, is_row, call.rows, call.is_single)
+
+
+@attrs.frozen(eq=False)
+class _Batch:
+    """Joined arguments, and what is needed to take the answer apart."""
+
+    host: HostBatch
+    calls: Sequence[GivenCall]
+    rows: OutputRows
+    lengths: Lengths | None
+
+
+class TensorJoiner(CallJoiner):
+    """Joins calls of equal types and shapes.
+
+    Arrays, tensors and lists form batches of their own kind, so that every caller is answered in kind.
+
+    Args:
+        engine: computes.
+        find: how a method that callers name is computed.
+        padded_rows: the rows that a batch of so many rows is computed with.
+        observe: is told of each batch that was computed: its rows, those computed, and its times.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        find: Callable[[str], ServedMethod],
+        *,
+        runner_name: str,
+        padded_rows: Callable[[str, int], int] = lambda method, rows: rows,
+        observe: Callable[[int, int, BatchTimes], None] = lambda rows, computed, times: None,
+    ) -> None:
+        self._engine = engine
+        self._find = find
+        self._runner_name = runner_name
+        self._padded_rows = padded_rows
+        self._observe = observe
+
+    def fit_key(self, method: str, call: JoinableCall) -> Hashable | None:
+        """Types and shapes of all rows, without the axis that is padded, and the constants; see `CallJoiner`."""
+        served = self._find(method)
+        axis, pad_to = served.signature.input_batch_axis, served.pad_to
+        given = GivenCall.of(call)
+        keys: list[Hashable] = []
+        for (name, value), is_row in zip(given.arguments.items(), given.are_rows, strict=True):
+            if is_constant(value, is_row=is_row, is_single=given.is_single):
+                keys.append((name, constant_key(value[0] if is_row else value)))
+            else:
+                keys.append((name, part_key(value, axis, pad_to.axis if pad_to and pad_to.pads(name) else None)))
+        return tuple(keys)
+
+    def run(self, method: str, calls: Sequence[JoinableCall]) -> Any:
+        """See `CallJoiner`."""
+        return self.compute(method, [GivenCall.of(call) for call in calls])
+
+    def compute(self, method: str, calls: Sequence[GivenCall], *, is_alone: bool = False) -> Any:
+        """Compute calls as one batch.
+
+        Args:
+            method: as callers name it.
+            calls: of one key.
+            is_alone: True to give the answer of the one call itself, never an `AnswerPerCall`.
+
+        Raises:
+            BatchTooLarge: the device has no room for it.
+            BadInput: an argument cannot be given to the model.
+        """
+        served = self._find(method)
+        batch = self._join(method, served, calls)
+
+        def finish(output: Any, times: BatchTimes) -> Any:
+            self._observe(batch.rows.rows, batch.rows.computed_rows, times)
+            answer = _answers(batch, output, served)
+            return answer.answers[0] if is_alone and isinstance(answer, AnswerPerCall) else answer
+
+        return self._engine.begin(served.method, batch.host, served.types, finish)
+
+    def _join(self, method: str, served: ServedMethod, calls: Sequence[GivenCall]) -> _Batch:
+        axis, pad_to = served.signature.input_batch_axis, served.pad_to
+        first = calls[0]
+        values: dict[ArgumentName, Any] = {}
+        columns: list[Column] = []
+        for (name, value), is_row in zip(first.arguments.items(), first.are_rows, strict=True):
+            if is_constant(value, is_row=is_row, is_single=first.is_single):
+                values[name] = value[0] if is_row else value
+            else:
+                values[name] = None
+                columns.append(self._read(name, calls, served))
+        given_rows = sum(call.rows for call in calls)
+        joins = served.signature.batchable and bool(columns) and given_rows > 0
+        rows = self._padded_rows(method, given_rows) if joins else given_rows
+        lengths = None
+        if pad_to is not None:
+            lengths = measure_lengths(columns, pad_to, axis, runner_name=self._runner_name)
+        staging = self._engine.device.staging
+        for column in columns:
+            values[column.name] = join_column(column, staging, axis=axis, rows=rows, pad_to=pad_to, lengths=lengths)
+        # Where nothing is padded, no mask: the module computes what it does without a runner, to the last bit.
+        if pad_to is not None and pad_to.mask not in (None, *values) and lengths is not None and lengths.are_padded:
+            values[str(pad_to.mask)] = make_mask(pad_to, lengths, staging, rows)
+        as_tensors = any(isinstance(value, torch.Tensor) for value in first.arguments.values())
+        output_rows = OutputRows(self._runner_name, served.signature.output_batch_axis, rows, given_rows, as_tensors)
+        args = tuple(value for name, value in values.items() if isinstance(name, int))
+        kwargs = {name: value for name, value in values.items() if isinstance(name, str)}
+        return _Batch(HostBatch(args, kwargs), calls, output_rows, lengths)
+
+    def _read(self, name: ArgumentName, calls: Sequence[GivenCall], served: ServedMethod) -> Column:
+        axis, pad_to = served.signature.input_batch_axis, served.pad_to
+        parts = []
+        is_python = False
+        for call in calls:
+            of_call, is_python = read_parts(call.arguments[name], name, axis, runner_name=self._runner_name)
+            parts += of_call
+        if isinstance(calls[0].arguments[name], list | tuple):
+            self._check_shapes(name, parts, axis, pad_to.axis if pad_to and pad_to.pads(name) else None)
+        dtypes = {dtype_of(part) for part in parts}
+        given = dtypes.pop() if len(dtypes) == 1 else functools.reduce(torch.promote_types, dtypes)
+        return Column(name, parts, served.types.choose(name, given, is_python=is_python))
+
+    def _check_shapes(self, name: ArgumentName, parts: Sequence[Any], axis: int, padded_axis: int | None) -> None:
+        shapes = {tuple(n for at, n in enumerate(part.shape) if at not in (axis, padded_axis)) for part in parts}
+        if len(shapes) > 1:
+            raise BadInput(
+                f"runner {self._runner_name!r} was given rows of different shapes for {describe_argument(name)}.",
+                why=f"Their shapes are {', '.join(map(str, sorted(shapes)))}.",
+                do="give rows of one shape; with pad_to=… of load_runner one axis of them may differ",
+            )
+
+
+def _answers(batch: _Batch, output: Any, served: ServedMethod) -> Any:
+    rows, pad_to, lengths = batch.rows, served.pad_to, batch.lengths
+    if not any(any(call.are_rows) for call in batch.calls):
+        # A call of constants alone has one answer, and no rows.
+        return output
+    if pad_to is None or lengths is None or pad_to.output_axis is None:
+        return rows.whole(output)
+
+    def cut(length: int) -> Callable[[Path], tuple[int, int] | None]:
+        def cut_to(path: Path) -> tuple[int, int] | None:
+            axis = pad_to.cut_axis(path)
+            return None if axis is None else (axis, length)
+
+        return cut_to
+
+    of_rows = lengths.of_rows
+    if lengths.are_equal:
+        return rows.whole(output, cut(of_rows[0] if of_rows else lengths.padded))
+    answers: list[Any] = []
+    start = 0
+    for call in batch.calls:
+        stop = start + call.rows
+        if len(set(of_rows[start:stop])) <= 1:
+            answers.append(rows.rows_of(output, start, stop, cut(of_rows[start]), is_row=False))
+        else:
+            # Rows of different lengths lie in no array: a list of them.
+            singles = (rows.rows_of(output, at, at + 1, cut(of_rows[at]), is_row=True) for at in range(start, stop))
+            answers.append(list(singles))
+        start = stop
+    return AnswerPerCall(tuple(answers))

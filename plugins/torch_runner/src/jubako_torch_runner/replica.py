@@ -1,0 +1,133 @@
+"""`Replica`: what a `TorchRunner` is once it is set up: module, device and joiner, warmed up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from jubako._references import load_reference
+from jubako.errors import RunnerFailed
+from jubako.models import load_object
+from jubako.values.batch_profile import BatchProfile
+from jubako.values.signature import Signature
+from jubako_torch_runner.device import Device, OutOfDeviceMemory
+from jubako_torch_runner.engine import Engine
+from jubako_torch_runner.formats import RUNNER_TYPE
+from jubako_torch_runner.inputs import InputTypes, input_types_of
+from jubako_torch_runner.joining import GivenCall, ServedMethod, TensorJoiner
+from jubako_torch_runner.method_names import CALL
+from jubako_torch_runner.pad_to import ArgumentName
+
+if TYPE_CHECKING:
+    from jubako_torch_runner.runner import TorchRunner
+    from jubako_torch_runner.saved_module import SavedModule
+
+_RUN = "run"
+# Of these the example inputs are those of the module itself.
+_CALLS_OF_MODULE = (CALL, "forward")
+
+
+class Replica:
+    """Loads the runner's model and places it.
+
+    Args:
+        runner: with its `placement` set.
+
+    Raises:
+        RunnerFailed: the module does not fit its device.
+        InvalidArgument: the module has no such method as the runner calls.
+    """
+
+    def __init__(self, runner: TorchRunner) -> None:
+        self._runner = runner
+        saved: SavedModule = load_object(runner.model, module=RUNNER_TYPE, _model_store=runner.model_store)
+        open_device = runner.open_device or load_reference("jubako_torch_runner.devices:open_device")
+        device: Device = open_device(runner.placement)
+        try:
+            self._set_up(saved, device)
+        except BaseException:
+            device.close()
+            raise
+
+    def profile(self, method: str) -> BatchProfile | None:
+        """What was measured of a method; None if nothing was."""
+        return self._profiles.get(method)
+
+    def call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute arguments that are joined already."""
+        values = (*args, *kwargs.values())
+        are_rows = tuple(isinstance(value, np.ndarray | torch.Tensor | list | tuple) for value in values)
+        axis = self._find(method).signature.input_batch_axis
+        rows = next((_count(value, axis) for value, is_row in zip(values, are_rows, strict=True) if is_row), 1)
+        arguments: dict[ArgumentName, Any] = dict(enumerate(args))
+        arguments.update(kwargs)
+        given = GivenCall(arguments, are_rows, rows, is_single=False)
+        return self.joiner.compute(method, [given], is_alone=True)
+
+    def close(self) -> None:
+        """Give back the device."""
+        self._engine.close()
+
+    def _set_up(self, saved: SavedModule, device: Device) -> None:
+        runner = self._runner
+        dtype = None if runner.dtype is None else getattr(torch, runner.dtype)
+        # A graph has devices written into it, which Module.to alone would leave.
+        module = (
+            saved.module
+            if saved.program is None or device.name == "cpu"
+            else saved.on_device(torch.device(device.name))
+        )
+        if dtype is not None:
+            module = module.to(dtype)
+        try:
+            self._engine = Engine(
+                module,
+                device,
+                runner_name=runner.name,
+                partial_kwargs=runner.partial_kwargs,
+                autocast=None if runner.autocast is None else getattr(torch, runner.autocast),
+                compile_options=runner.compile_options,
+            )
+        except OutOfDeviceMemory as error:
+            raise RunnerFailed(
+                f"runner {runner.name!r} could not be set up.",
+                why=f"Its module does not fit device {device.name}: {error}",
+                do="give it a larger device or a larger share of one, or a smaller type with dtype=…",
+            ) from error
+        self._of_module, self._of_others = (
+            input_types_of(module, example, runner_name=runner.name, cast_inputs=runner.cast_inputs, dtype=dtype)
+            for example in (saved.example_inputs, None)
+        )
+        self._methods: dict[str, ServedMethod] = {}
+        self._profiles: dict[str, BatchProfile] = {}
+        self._engine.find(runner.predict_fn_name)
+        self.joiner = TensorJoiner(self._engine, self._find, runner_name=runner.name, padded_rows=self._padded_rows)
+
+    def _find(self, name: str) -> ServedMethod:
+        served = self._methods.get(name)
+        if served is None:
+            runner = self._runner
+            is_run = name == _RUN
+            method = runner.predict_fn_name if is_run else name
+            options = runner.batch_options
+            signature = (
+                Signature(options.enabled, options.input_batch_axis, options.output_batch_axis)
+                if is_run
+                else runner.model.info.signatures[name]
+            )
+            types: InputTypes = self._of_module if method in _CALLS_OF_MODULE else self._of_others
+            served = self._methods[name] = ServedMethod(method, signature, types, runner.pad_to)
+        return served
+
+    def _padded_rows(self, name: str, rows: int) -> int:
+        profile = self._profiles.get(name)
+        sizes = () if profile is None else profile.sizes
+        return next((size.rows for size in sizes if size.rows >= rows), rows)
+
+
+def _count(value: Any, axis: int) -> int:
+    if isinstance(value, list | tuple):
+        return len(value)
+    return int(value.shape[axis]) if value.ndim > axis else 0
