@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import torch
 
+from jubako.errors import JubakoError
+
 
 @attrs.frozen
 class DeviceMemory:
@@ -32,7 +34,7 @@ class BatchTimes:
 
     Args:
         copy_s: copying inputs to the device and results back.
-        compute_s: computing.
+        compute_s: computing; neither waiting for the copy nor for the batch before is part of it.
     """
 
     copy_s: float
@@ -44,12 +46,26 @@ class HostBatch:
     """Arguments of one batch in host memory.
 
     Args:
-        args: positional: tensors, or values that are no tensors and stay as they are.
+        args: positional: trees of tensors, or values that are no tensors and stay as they are.
         kwargs: keyword arguments, likewise.
     """
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+
+
+@attrs.frozen
+class Numerics:
+    """In which types a device computes; by default in those that the module has.
+
+    Args:
+        dtype: the module's floating-point parameters and buffers are cast to it once, when it is placed. Inputs are
+            not: who makes the batch casts them.
+        autocast: computing runs under `torch.autocast` with this type.
+    """
+
+    dtype: torch.dtype | None = None
+    autocast: torch.dtype | None = None
 
 
 class RunningBatch(ABC):
@@ -72,7 +88,11 @@ class RunningBatch(ABC):
 
 
 class OutOfDeviceMemory(Exception):
-    """The device has no room for a batch; nothing of the batch is left on it."""
+    """The device has no room for a batch or a module; nothing of it is left on the device."""
+
+
+class DeviceUnusable(JubakoError):
+    """The device of a placement cannot be opened."""
 
 
 class Device(ABC):
@@ -87,8 +107,8 @@ class Device(ABC):
     overlaps: bool
 
     @abstractmethod
-    def place(self, module: torch.nn.Module) -> torch.nn.Module:
-        """The module on this device, in evaluation mode.
+    def place(self, module: torch.nn.Module, numerics: Numerics = Numerics()) -> torch.nn.Module:  # noqa: B008 - frozen
+        """The module on this device, in evaluation mode; `numerics` hold from now on for what `begin` computes.
 
         Raises:
             OutOfDeviceMemory: it does not fit.
@@ -98,14 +118,16 @@ class Device(ABC):
     def staging(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """An uninitialised tensor in host memory that `begin` copies from at full speed; taken from a pool.
 
-        It is the caller's until it is given to `begin`, and goes back to the pool when that batch has ended.
+        It is the caller's until it is given to `begin`, and goes back to the pool when that batch has ended. Called in
+        the replica's thread. One that is never given to `begin` is simply dropped.
         """
 
     @abstractmethod
     def begin(self, compute: Callable[..., Any], batch: HostBatch) -> RunningBatch:
         """Copy the arguments, compute in inference mode, and copy the results back.
 
-        Called in the replica's thread. `compute` is called here, in that thread, with tensors on the device.
+        Called in the replica's thread. `compute` is called here, in that thread, with tensors on the device. What it
+        raises comes out as it is, and leaves the device ready for the next batch.
 
         Raises:
             OutOfDeviceMemory: the device has no room for it.
@@ -113,7 +135,7 @@ class Device(ABC):
 
     @abstractmethod
     def memory(self) -> DeviceMemory:
-        """What is taken now."""
+        """What is taken now; callable in any thread."""
 
     @abstractmethod
     def measure_peak_bytes(self, work: Callable[[], Any]) -> int:
@@ -121,4 +143,4 @@ class Device(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the device holds; the module is forgotten first."""
+        """Give back what the device holds; the module is forgotten first, and every batch has ended."""
