@@ -22,6 +22,6 @@ class TestBuiltIn(PlacementTests):
     def make_runner(self):
         return Echo("echo")
 
-    def test_runners_of_others_are_left_to_the_next_plugin(self, report):
-        (placement,) = report.place_runner(self.make_runner(), ResourceQuota(), make_machine(2))
+    def test_runners_of_others_are_left_to_the_next_plugin(self):
+        (placement,) = self.place(self.make_runner(), ResourceQuota(), make_machine(2))
         assert placement.device == "cpu", "nobody comes after it, so it places every runner"

@@ -8,9 +8,8 @@ from typing import Any, cast
 
 import attrs
 import orjson
-import pytest
 
-from jubako.plugins import PluginReport, compose
+from jubako.plugins import compose
 from jubako.runners import Runner
 from jubako.runners.runner import RunnerDefinition
 from jubako.settings import PluginSettings
@@ -39,17 +38,16 @@ class PlacementTests:
         """Machines of several sizes; the first has no GPU."""
         return [make_machine(gpus) for gpus in (0, 1, 2, 4)]
 
-    @pytest.fixture
-    def report(self) -> PluginReport:
-        """The plugin, with its hook."""
+    def place(self, runner: RunnerDefinition, quota: ResourceQuota, machine: Machine) -> Sequence[Placement] | None:
+        """Call the hook; override it if the plugin looks at more than the machine that it is given."""
         composition = compose(PluginSettings(allow=(self.name,)))
         report = next((report for report in composition.reports if report.name == self.name), None)
         assert report is not None, f"the plugin {self.name!r} is not installed"
         assert report.place_runner is not None, f"the plugin {self.name!r} has no hook jubako_place_runner"
-        return report
+        return cast("Sequence[Placement] | None", report.place_runner(runner, quota, machine))
 
-    def test_what_it_places_has_a_placement_for_each_replica(self, report: PluginReport) -> None:
-        answers = [placed for machine in self.machines() for placed in self._answers(report, machine)]
+    def test_what_it_places_has_a_placement_for_each_replica(self) -> None:
+        answers = [placed for machine in self.machines() for placed in self._answers(machine)]
         assert any(placed is not None for placed in answers), "it placed the runner with no quota on no machine"
         for placed in answers:
             if placed is not None:
@@ -57,71 +55,69 @@ class PlacementTests:
                 assert placed, "None leaves a runner to the next plugin; nothing at all is no answer"
                 assert all(isinstance(placement, Placement) for placement in placed)
 
-    def test_only_gpus_of_the_machine_are_chosen_and_each_process_sees_its_own(self, report: PluginReport) -> None:
+    def test_only_gpus_of_the_machine_are_chosen_and_each_process_sees_its_own(self) -> None:
         for machine in self.machines():
             uuids = {gpu.index: gpu.uuid for gpu in machine.gpus}
-            for placed in self._answers(report, machine):
+            for placed in self._answers(machine):
                 for placement in placed or ():
                     if placement.gpu_index is not None:
                         assert placement.gpu_index in uuids
                         assert placement.environment[VISIBLE_DEVICES] == uuids[placement.gpu_index]
 
-    def test_a_quota_of_none_is_never_answered_with_a_gpu(self, report: PluginReport) -> None:
+    def test_a_quota_of_none_is_never_answered_with_a_gpu(self) -> None:
         for machine in self.machines():
-            for placement in self._place(report, 0, machine) or ():
+            for placement in self._place(0, machine) or ():
                 assert placement.gpu_index is None
                 assert placement.device == "cpu"
 
-    def test_replicas_of_whole_gpus_share_none(self, report: PluginReport) -> None:
+    def test_replicas_of_whole_gpus_share_none(self) -> None:
         for machine in self.machines():
             for gpus in ("all", len(machine.gpus)):
-                placed = self._place(report, gpus, machine) if machine.gpus else None
+                placed = self._place(gpus, machine) if machine.gpus else None
                 whole = [one.gpu_index for one in placed or () if one.gpu_index is not None and one.gpu_share == 1]
                 assert len(set(whole)) == len(whole)
 
-    def test_a_fraction_bounds_the_share_and_goes_where_least_is_taken(self, report: PluginReport) -> None:
+    def test_a_fraction_bounds_the_share_and_goes_where_least_is_taken(self) -> None:
         machine = make_machine(2).with_taken(0, 0.5)
-        placed = self._place(report, 0.5, machine)
+        placed = self._place(0.5, machine)
         if placed is not None:
             assert placed[0].gpu_index == 1
             assert all(placement.gpu_share <= 0.5 for placement in placed)
 
-    def test_the_same_question_has_the_same_answer(self, report: PluginReport) -> None:
+    def test_the_same_question_has_the_same_answer(self) -> None:
         for machine in self.machines():
-            assert list(self._answers(report, machine)) == list(self._answers(report, machine))
+            assert list(self._answers(machine)) == list(self._answers(machine))
 
-    def test_nothing_that_it_is_given_is_changed(self, report: PluginReport) -> None:
+    def test_nothing_that_it_is_given_is_changed(self) -> None:
         runner, quota, machine = self.make_runner(), ResourceQuota(), make_machine(2)
         before = {name: repr(value) for name, value in vars(runner).items()}, copy.deepcopy(quota)
-        report.place_runner(runner, quota, machine)  # type: ignore[misc]  # the fixture has seen that it is there
+        self.place(runner, quota, machine)
         assert ({name: repr(value) for name, value in vars(runner).items()}, quota) == before
 
-    def test_placements_travel_to_other_processes(self, report: PluginReport) -> None:
+    def test_placements_travel_to_other_processes(self) -> None:
         for machine in self.machines():
-            for placed in self._answers(report, machine):
+            for placed in self._answers(machine):
                 for placement in placed or ():
                     plain = attrs.asdict(placement)
                     assert Placement(**orjson.loads(orjson.dumps(plain))) == placement
 
-    def test_runners_of_others_are_left_to_the_next_plugin(self, report: PluginReport) -> None:
+    def test_runners_of_others_are_left_to_the_next_plugin(self) -> None:
         """Override it if the plugin means to place every runner, as the built-in one does."""
         for machine in self.machines():
-            assert report.place_runner(_Foreign("foreign"), ResourceQuota(), machine) is None  # type: ignore[misc]
+            assert self.place(_Foreign("foreign"), ResourceQuota(), machine) is None
 
-    def _answers(self, report: PluginReport, machine: Machine) -> list[Sequence[Placement] | None]:
+    def _answers(self, machine: Machine) -> list[Sequence[Placement] | None]:
         """What it says to every quota that the machine has the GPUs for."""
         count = len(machine.gpus)
         needs = {None: 0, 0: 0, 1: 1, 2: 2, "all": 1, 0.5: 1, 0.25: 1, "1": 2}
         return [
-            self._place(report, gpus, machine)
+            self._place(gpus, machine)
             for gpus in _QUOTAS
             if count >= (max(gpus) + 1 if isinstance(gpus, list) else needs[gpus])
         ]
 
-    def _place(self, report: PluginReport, gpus: Any, machine: Machine) -> Sequence[Placement] | None:
-        quota = ResourceQuota(gpus=gpus)
-        placed: Any = report.place_runner(self.make_runner(), quota, machine)  # type: ignore[misc]
-        return cast("Sequence[Placement] | None", placed)
+    def _place(self, gpus: Any, machine: Machine) -> Sequence[Placement] | None:
+        return self.place(self.make_runner(), ResourceQuota(gpus=gpus), machine)
 
 
 class _Foreign(Runner):
