@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from jubako.contracts.runner import PendingBatch
 from jubako.errors import BadInput, BatchTooLarge, InvalidArgument
-from jubako_torch_runner.device import BatchTimes, Device, HostBatch, OutOfDeviceMemory, RunningBatch
+from jubako_torch_runner.device import BatchTimes, Device, HostBatch, Numerics, OutOfDeviceMemory, RunningBatch
 from jubako_torch_runner.inputs import InputTypes, describe_argument, named_arguments
 from jubako_torch_runner.method_names import CALL, check_method_name
 from jubako_torch_runner.outputs import as_plain_tree
@@ -29,7 +29,7 @@ class Engine:
         device: where it is placed.
         runner_name: for messages.
         partial_kwargs: keyword arguments of every call; tensors in them are brought to the device once.
-        autocast: the type that operations are computed in where that is safe; None for their own.
+        numerics: the types that it computes in.
         compile_options: keyword arguments for `torch.compile`; None to leave the module as it is.
 
     Raises:
@@ -43,14 +43,14 @@ class Engine:
         *,
         runner_name: str,
         partial_kwargs: Mapping[str, Any] | None = None,
-        autocast: torch.dtype | None = None,
+        numerics: Numerics | None = None,
         compile_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.device = device
         self._runner_name = runner_name
-        self._module = device.place(module)
-        self._partial_kwargs = _placed(partial_kwargs or {}, device)
-        self._autocast = autocast
+        numerics = numerics or Numerics()
+        self._module = device.place(module, numerics)
+        self._partial_kwargs = _placed(partial_kwargs, device, numerics) if partial_kwargs else {}
         self._compile_options = compile_options
         self._functions: dict[str, Callable[..., Any]] = {}
 
@@ -107,16 +107,8 @@ class Engine:
         function: Callable[..., Any] = found
         if self._compile_options is not None:
             function = torch.compile(found, **self._compile_options)
-        partial_kwargs, autocast = self._partial_kwargs, self._autocast
-        if autocast is None and not partial_kwargs:
-            return lambda *args, **kwargs: as_plain_tree(function(*args, **kwargs))
-        kind = torch.device(self.device.name).type if self.device.name.startswith("cuda") else "cpu"
-
-        def compute(*args: Any, **kwargs: Any) -> Any:
-            with nullcontext() if autocast is None else torch.autocast(kind, dtype=autocast):
-                return as_plain_tree(function(*args, **{**partial_kwargs, **kwargs}))
-
-        return compute
+        partial_kwargs = self._partial_kwargs
+        return lambda *args, **kwargs: as_plain_tree(function(*args, **{**partial_kwargs, **kwargs}))
 
 
 class _Batch(PendingBatch):
@@ -188,9 +180,9 @@ class _Held(torch.nn.Module):
             self.register_buffer(f"tensor{at}", tensor.detach(), persistent=False)
 
 
-def _placed(tree: Mapping[str, Any], device: Device) -> dict[str, Any]:
+def _placed(tree: Mapping[str, Any], device: Device, numerics: Numerics) -> dict[str, Any]:
     leaves, spec = pytree.tree_flatten(dict(tree))
-    held = device.place(_Held([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]))
+    held = device.place(_Held([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]), numerics)
     placed = iter(held.buffers())
     leaves = [next(placed) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
     result: dict[str, Any] = pytree.tree_unflatten(leaves, spec)

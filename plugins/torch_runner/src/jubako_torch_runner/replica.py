@@ -12,7 +12,7 @@ from jubako.errors import RunnerFailed
 from jubako.models import load_object
 from jubako.values.batch_profile import BatchProfile
 from jubako.values.signature import Signature
-from jubako_torch_runner.device import Device, OutOfDeviceMemory
+from jubako_torch_runner.device import Device, Numerics, OutOfDeviceMemory
 from jubako_torch_runner.engine import Engine
 from jubako_torch_runner.formats import RUNNER_TYPE
 from jubako_torch_runner.inputs import InputTypes, input_types_of
@@ -72,22 +72,20 @@ class Replica:
 
     def _set_up(self, saved: SavedModule, device: Device) -> None:
         runner = self._runner
-        dtype = None if runner.dtype is None else getattr(torch, runner.dtype)
+        dtype, autocast = (None if name is None else getattr(torch, name) for name in (runner.dtype, runner.autocast))
         # A graph has devices written into it, which Module.to alone would leave.
         module = (
             saved.module
             if saved.program is None or device.name == "cpu"
             else saved.on_device(torch.device(device.name))
         )
-        if dtype is not None:
-            module = module.to(dtype)
         try:
             self._engine = Engine(
                 module,
                 device,
                 runner_name=runner.name,
                 partial_kwargs=runner.partial_kwargs,
-                autocast=None if runner.autocast is None else getattr(torch, runner.autocast),
+                numerics=Numerics(dtype=dtype, autocast=autocast),
                 compile_options=runner.compile_options,
             )
         except OutOfDeviceMemory as error:
