@@ -68,6 +68,10 @@ class Numerics:
     autocast: torch.dtype | None = None
 
 
+AS_THE_MODULE = Numerics()
+"""In the types that the module has."""
+
+
 class RunningBatch(ABC):
     """A batch that was begun."""
 
@@ -107,7 +111,7 @@ class Device(ABC):
     overlaps: bool
 
     @abstractmethod
-    def place(self, module: torch.nn.Module, numerics: Numerics = Numerics()) -> torch.nn.Module:  # noqa: B008 - frozen
+    def place(self, module: torch.nn.Module, numerics: Numerics = AS_THE_MODULE) -> torch.nn.Module:
         """The module on this device, in evaluation mode; `numerics` hold from now on for what `begin` computes.
 
         Raises:

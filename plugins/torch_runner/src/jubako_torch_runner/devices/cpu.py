@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import torch
@@ -14,6 +15,7 @@ from jubako.runners.machine import discover_machine
 from jubako.values.machine import Machine
 from jubako.values.placement import Placement
 from jubako_torch_runner.device import (
+    AS_THE_MODULE,
     BatchTimes,
     Device,
     DeviceMemory,
@@ -27,6 +29,7 @@ from jubako_torch_runner.devices.memory_faults import is_out_of_host_memory
 from jubako_torch_runner.devices.process_memory import ProcessMemory
 
 _DEVICE = torch.device("cpu")
+_Result = TypeVar("_Result")
 
 
 class CpuDevice(Device):
@@ -53,21 +56,24 @@ class CpuDevice(Device):
         process_memory: ProcessMemory | None = None,
     ) -> None:
         machine = machine or discover_machine()
-        self._numerics = Numerics()
+        self._numerics = AS_THE_MODULE
         self._clock = clock
         self._process_memory = process_memory or ProcessMemory(Path("/proc/self"))
         # A replica has the share of the memory that it has of the processors; several do not plan with the same bytes.
         self._limit_bytes = int(machine.memory_bytes * min(1.0, placement.threads / machine.cpus))
         set_threads(placement.threads)
 
-    def place(self, module: torch.nn.Module, numerics: Numerics = Numerics()) -> torch.nn.Module:  # noqa: B008 - frozen
+    def place(self, module: torch.nn.Module, numerics: Numerics = AS_THE_MODULE) -> torch.nn.Module:
+        """The module as it is, in evaluation mode; cast if `numerics` say so."""
         self._numerics = numerics
         return _tell_of_full_memory(lambda: ready_module(module, numerics, _DEVICE))
 
     def staging(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+        """Ordinary memory: nothing is copied from it."""
         return torch.empty(tuple(shape), dtype=dtype)
 
     def begin(self, compute: Callable[..., Any], batch: HostBatch) -> RunningBatch:
+        """Compute; the batch has ended when this returns."""
         begun_s = self._clock()
         results = _tell_of_full_memory(
             lambda: compute_in_inference_mode(compute, batch.args, batch.kwargs, "cpu", self._numerics)
@@ -75,6 +81,7 @@ class CpuDevice(Device):
         return _FinishedBatch(results, BatchTimes(copy_s=0.0, compute_s=self._clock() - begun_s))
 
     def memory(self) -> DeviceMemory:
+        """What this process has in memory, and its share of the machine's."""
         return DeviceMemory(self._process_memory.used_bytes(), self._limit_bytes)
 
     def measure_peak_bytes(self, work: Callable[[], Any]) -> int:
@@ -95,13 +102,11 @@ def set_threads(threads: int) -> None:
     before its first use; a process that has used it keeps what it has.
     """
     torch.set_num_threads(threads)
-    try:
+    with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(threads)
-    except RuntimeError:
-        pass
 
 
-def _tell_of_full_memory(work: Callable[[], Any]) -> Any:
+def _tell_of_full_memory(work: Callable[[], _Result]) -> _Result:
     try:
         return work()
     except (MemoryError, RuntimeError) as error:

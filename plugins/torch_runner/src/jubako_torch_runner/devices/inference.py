@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import torch
@@ -32,11 +32,9 @@ def compute_in_inference_mode(
 
 def ready_module(module: torch.nn.Module, numerics: Numerics, device: torch.device) -> torch.nn.Module:
     """The module in evaluation mode, on the device, in the type wanted; parameters are cast before they are moved."""
-    try:
+    # The graph of a torch.export artefact has the mode that it was exported in, and refuses to change it.
+    with suppress(NotImplementedError):
         module = module.eval()
-    except NotImplementedError:
-        # The graph of a torch.export artefact has the mode that it was exported in, and refuses to change it.
-        pass
     if numerics.dtype is not None:
         module = module.to(numerics.dtype)
     return module.to(device)

@@ -16,6 +16,7 @@ import attrs
 import torch
 
 from jubako_torch_runner.device import (
+    AS_THE_MODULE,
     BatchTimes,
     Device,
     DeviceMemory,
@@ -107,7 +108,7 @@ class SimulatedDevice(Device):
         self._clock = clock or RealClock()
         self._fixed_s, self._step_s, self._step_rows = fixed_s, step_s, step_rows
         self._copy_row_s = copy_row_s
-        self._numerics = Numerics()
+        self._numerics = AS_THE_MODULE
         self._lock = threading.Lock()
         self._timeline = _Timeline()
         self._activity = Activity()
@@ -130,14 +131,17 @@ class SimulatedDevice(Device):
         """Seconds that a batch of `rows` computes for."""
         return self._fixed_s + self._step_s * math.ceil(rows / self._step_rows)
 
-    def place(self, module: torch.nn.Module, numerics: Numerics = Numerics()) -> torch.nn.Module:  # noqa: B008 - frozen
+    def place(self, module: torch.nn.Module, numerics: Numerics = AS_THE_MODULE) -> torch.nn.Module:
+        """The module as it is, in evaluation mode; cast if `numerics` say so."""
         self._numerics = numerics
         return ready_module(module, numerics, torch.device("cpu"))
 
     def staging(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+        """Ordinary memory: nothing is copied from it."""
         return torch.empty(tuple(shape), dtype=dtype)
 
     def begin(self, compute: Callable[..., Any], batch: HostBatch) -> RunningBatch:
+        """Compute at once, and put the time that it takes at the end of the timeline."""
         rows = rows_of((batch.args, dict(batch.kwargs)))
         now = self._clock.now()
         if rows > self.limit_rows:
