@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jubako.contracts.hookspecs import hookimpl
-from jubako.contracts.offers import PayloadType, RunnerType, SerializerType
+from jubako.contracts.offers import BatchPolicyType, PayloadType, RunnerType, SerializerType
 from jubako.values.machine import Machine
 from jubako.values.placement import Placement
 from jubako.values.resources import ResourceQuota
@@ -71,3 +71,13 @@ def jubako_register_payload_types() -> Iterable[PayloadType]:
 def jubako_place_runner(runner: Any, quota: ResourceQuota, machine: Machine) -> Sequence[Placement] | None:
     """Give a runner of `jubako.torch` one replica on each GPU, unless its quota says otherwise."""
     return place_torch_runner(runner, quota, machine)
+
+
+@hookimpl
+def jubako_register_batch_policies() -> Iterable[BatchPolicyType]:
+    """Offer the policy that torch runners have by default; it suits every device that copies while it computes."""
+    yield BatchPolicyType(
+        name="device",
+        summary="Begins the next batch just before the device has computed the last, in sizes that it runs well.",
+        policy="jubako_torch_runner.policy:DeviceBatchPolicy",
+    )
