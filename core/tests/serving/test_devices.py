@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tests.harness
+from jubako.serving.replica_process import has_open_gpu
 
 DOUBLE = str(Path(tests.harness.__path__[0]) / "simulated_gpus")
 SERVICE = """
@@ -145,10 +146,34 @@ def test_inline_the_device_has_its_own_index_and_the_environment_stays(start):
     assert served.stop() == 0
 
 
+AFRESH = """
+import os, socket
+from jubako.serving.children import link_pair
+from jubako.serving.replica_process import start_afresh
+from jubako.serving.wire import Decoder
+
+ours, theirs = link_pair()
+listening = socket.socket(socket.AF_UNIX)
+pid = os.fork()
+if pid == 0:
+    ours.close()
+    start_afresh(theirs, listening)
+theirs.close()
+ours.setblocking(True)
+(began,) = Decoder().feed(ours.recv(65536))
+print(type(began).__name__, began.pid == pid)
+ours.close()
+os.waitpid(pid, 0)
+"""
+
+
+def test_a_forked_replica_that_inherits_an_open_gpu_begins_again_as_itself(site):
+    done = site.run_python("-c", AFRESH)
+    assert done.stdout == "Began True\n", done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are listed by Linux")
 def test_a_process_knows_whether_it_has_a_gpu_open(tmp_path):
-    from jubako.serving.replica_process import has_open_gpu
-
     (tmp_path / "3").symlink_to("/dev/null")
     assert not has_open_gpu(tmp_path)
     (tmp_path / "4").symlink_to("/dev/nvidia0")
