@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import zipfile
 from importlib.metadata import version
+from importlib.resources import files
 
+import jsonschema_rs
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 import jubako
 from jubako.bentos.draft import Draft
@@ -22,8 +23,19 @@ DIGEST = "0" * 63
 ATTRS = version("attrs")
 
 
+@functools.cache
+def schema_of_cyclonedx():
+    """The schema that cyclonedx-python-lib has; its own validator compiles grammars for seconds when it is imported."""
+    schemas = files("cyclonedx.schema") / "_res"
+
+    def read(uri):
+        return json.loads((schemas / uri.rpartition("/")[2]).read_text("utf-8"))
+
+    return jsonschema_rs.Draft7Validator(read("bom-1.6.SNAPSHOT.schema.json"), retriever=read, validate_formats=True)
+
+
 def check_valid(text):
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    schema_of_cyclonedx().validate(json.loads(text))
 
 
 class TestSbom(BuildStepTests):
@@ -127,3 +139,20 @@ def test_a_whole_bento_lists_its_models_and_jubako_and_equal_builds_have_equal_l
     assert f"sha256:{model['hashes'][0]['content']}" == jubako.models.get(draft.tag).info.digest
     assert components[f"pkg:pypi/jubako@{jubako.__version__}"]["properties"][0]["name"] == "jubako:wheel"
     assert any(name.startswith("pkg:pypi/numpy@") for name in components)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"serialNumber": "one"},
+        {"metadata": {"timestamp": "yesterday"}},
+        {"externalReferences": [{"type": "website", "url": "http://[a b"}]},
+        {"components": [{"type": "library", "name": "a", "licenses": [{"license": {"id": "No-Such-Licence"}}]}]},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_what_is_no_bill_of_materials_is_found(wrong):
+    right = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}
+    check_valid(json.dumps(right))
+    with pytest.raises(jsonschema_rs.ValidationError):
+        check_valid(json.dumps({**right, **wrong}))
