@@ -69,7 +69,8 @@ class TensorPayload(Payload):
 
     def size_bytes(self, batch: Any) -> int:
         """The bytes of the elements."""
-        return int(batch.nbytes)
+        # nbytes is not defined for all layouts.
+        return int(batch.numel() * batch.element_size())
 
     def encode(self, batch: Any) -> EncodedPayload:
         """Dtype and shape, and the elements in C order.

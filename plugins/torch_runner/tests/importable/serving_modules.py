@@ -1,0 +1,49 @@
+"""Modules that answer in all kinds of ways."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import nn
+
+
+class Doubling(nn.Module):
+    """Twice the input; `same` is the input itself."""
+
+    def forward(self, rows):
+        return rows * 2
+
+    def same(self, rows):
+        return rows
+
+
+class Weighted(nn.Module):
+    """Rows times weights, which lie in a dictionary."""
+
+    def forward(self, rows, weights):
+        return rows * weights["of"]
+
+
+@dataclasses.dataclass
+class Output:
+    """As libraries of models answer."""
+
+    logits: torch.Tensor
+    loss: torch.Tensor | None = None
+
+
+class Answers(nn.Module):
+    """The rows, in the kind of answer that is asked for."""
+
+    def forward(self, rows, kind):
+        answers = {
+            "list": [rows, rows],
+            "pair with none": (rows, None),
+            "dataclass": Output(rows),
+            "mean": rows.mean(),
+            "first": rows[:1],
+            "dict with loss": {"loss": rows.mean(), "rows": rows},
+            "text": "rows",
+        }
+        return answers[kind]
