@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 import torch
 from sample_modules import Counting, Perceptron, Pictures, Sentences, Tied, TwoInTwoOut, WithExtraState
 
-from jubako.testing import PluginTests, SerializerTests
+from jubako.testing import PluginTests, RunnerTypeTests, SerializerTests
+from jubako.values.signature import Signature
 from jubako_torch_runner.device import HostBatch
 from jubako_torch_runner.examples import as_example
 from jubako_torch_runner.saved_module import SavedModule
@@ -29,6 +31,25 @@ class OfAProgram(torch.nn.Module):
 
 class TestTorchRunnerPlugin(PluginTests):
     name = "torch_runner"
+
+
+# Only the warning that it is code.
+@pytest.mark.filterwarnings("ignore:model contract")
+class TestTorch(RunnerTypeTests):
+    name = "torch"
+
+    def make_model(self):
+        return Perceptron()
+
+    def batch(self):
+        return ROWS
+
+    def predict(self, model, batch):
+        with torch.inference_mode():
+            return model(batch)
+
+    def signatures(self):
+        return {"classify": Signature(batchable=False)}
 
 
 class ModuleFormatTests(SerializerTests):

@@ -11,6 +11,8 @@ from jubako.models import save_object
 from jubako.values.signature import Signature, SignatureLike, as_signatures
 from jubako.values.tag import Tag
 from jubako_torch_runner.formats import FRAMEWORK_DISTRIBUTIONS, RUNNER_TYPE
+from jubako_torch_runner.pad_to import PadTo
+from jubako_torch_runner.runner import TorchRunner
 
 _SAVING = "jubako_torch_runner.saving"
 
@@ -107,35 +109,34 @@ def load_runner(
     partial_kwargs: Mapping[str, Any] | None = None,
     name: str | None = None,
     cast_inputs: bool = False,
-    pad_to: Any = None,
+    pad_to: PadTo | Mapping[str, Any] | None = None,
     dtype: str | None = None,
     autocast: str | None = None,
     compile: bool | str | Mapping[str, Any] = False,  # torch's own word for it
     _model_store: Store | None = None,
-) -> Any:
+) -> TorchRunner:
     """Return a runner of one method of a module; resolves the tag now, and loads nothing yet.
-
-    Every argument is JSON-like, so that a replica is given the same without the user's program; see `TorchRunner` for
-    what they mean.
 
     Args:
         tag: the model's tag; without a version, the newest.
-        predict_fn_name: the method that `run` calls.
+        predict_fn_name: the method that `run` calls; a module that is stored as a graph has none but `__call__`.
         partial_kwargs: keyword arguments that every call gets.
         name: the runner's name; the model's if None.
-        cast_inputs: True to give the module its own floating type, whatever callers send.
-        pad_to: lengths that inputs of variable length are padded to.
-        dtype: the floating type that the module is brought to, such as `float16`.
-        autocast: the type that operations are computed in where that is safe.
-        compile: True to compile the module, or the arguments of `torch.compile`.
+        cast_inputs: True to cast what callers give to the types that the module takes.
+        pad_to: how inputs of different lengths share a batch: a mapping of what `PadTo` takes.
+        dtype: the floating type that the module and its inputs are brought to, such as `float16`.
+        autocast: the type that operations are computed in where torch holds that for safe.
+        compile: True to compile the module, a mode, or arguments of `torch.compile`.
         _model_store: where the model is; the current workspace's store if None.
+
+    `TorchRunner` says more of each. Where all of them are JSON-like, a replica is given the same without the user's
+    program.
 
     Raises:
         NotFound: there is no such model.
-        InvalidArgument: another runner type saved it, or an argument is wrong.
+        InvalidArgument: the method cannot be served, or an argument is wrong.
     """
-    runner_class = load_reference("jubako_torch_runner.runner:TorchRunner")
-    return runner_class(
+    return TorchRunner(
         tag,
         name=name,
         predict_fn_name=predict_fn_name,

@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from jubako.errors import InvalidArgument
 from jubako_torch_runner.device import HostBatch
+from jubako_torch_runner.method_names import check_method_name
 
 # The classes that wrap a module without changing what it computes, by where they are defined, and the wrapped one.
 _WRAPPERS: Mapping[str, str] = {
@@ -150,10 +151,10 @@ def check_methods(module: torch.nn.Module, names: Mapping[str, Any]) -> None:
     """Check that a module has the methods that signatures are given for.
 
     Raises:
-        InvalidArgument: it does not have one.
+        InvalidArgument: it does not have one, or every module has it, such as `eval`.
     """
     for name in names:
-        if not callable(getattr(module, name, None)):
+        if not callable(getattr(module, check_method_name(name), None)):
             raise InvalidArgument(
                 f"a {type(module).__name__} has no method {name!r}.", do="give signatures of methods that it has"
             )

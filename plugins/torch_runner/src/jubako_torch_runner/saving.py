@@ -71,7 +71,12 @@ def is_same(written: SavedModule, read: SavedModule) -> bool:
     Raises:
         InvalidArgument: it did not; says what is different.
     """
-    difference = _difference_of_graph(written, read) if read.program else first_difference(written.module, read.module)
+    if read.program is not None:
+        difference = _difference_of_graph(written, read)
+    else:
+        # A pickle brings its attributes by itself; a class that is made anew has those that its constructor gives.
+        is_made_anew = read.init is not None
+        difference = first_difference(written.module, read.module, with_attributes=is_made_anew)
     if difference:
         raise InvalidArgument(f"{type(written.module).__name__} would not come back as it is.", why=f"{difference}.")
     return True
