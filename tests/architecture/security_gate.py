@@ -106,7 +106,8 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     "jubako_torch_runner.torch_save_serializer": {
         "cloudpickle": "writes the format that is declared code; torch.save takes the module as an argument",
     },
-    "jubako_torch_runner.models": {"builtins.compile": "an argument's name, torch's own word"},
+    "jubako_torch_runner.runner": {"builtins.compile": "an argument's name, torch's own word"},
+    "jubako_torch_runner.models": {"builtins.compile": "the same"},
 }
 # What reads pickles; of each distribution one module may, and no other.
 READERS = ("load", "loads", "Unpickler")
