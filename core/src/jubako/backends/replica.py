@@ -17,7 +17,7 @@ from jubako.errors import JubakoError
 from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
 from jubako.runners.arguments import CallArguments
-from jubako.runners.execution import Share, run_calls, set_up, shut_down
+from jubako.runners.execution import RunningCalls, Share, begin_calls, set_up, shut_down
 from jubako.runners.runner import RunnerDefinition
 from jubako.runners.specs import MethodSpec
 from jubako.values.placement import Placement
@@ -115,8 +115,8 @@ class Replica:
         return self._compute.run(run)
 
     def _isolated(self, spec: MethodSpec) -> IsolatedBatch:
-        def compute(calls: Sequence[CallArguments]) -> tuple[list[Share], float]:
-            return run_calls(self._runner, spec, calls, self._table)
+        def compute(calls: Sequence[CallArguments]) -> tuple[list[Share], float] | RunningCalls:
+            return begin_calls(self._runner, spec, calls, self._table)
 
         def join(shares: Sequence[Share]) -> Share:
             values = [share.take() for share in shares]
@@ -128,4 +128,5 @@ class Replica:
             join=join,
             input_axis=spec.signature.input_batch_axis,
             is_idempotent=self._runner.is_idempotent,
+            wait=self._compute.wait_for,
         )

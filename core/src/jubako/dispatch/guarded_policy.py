@@ -10,6 +10,7 @@ from typing import TypeVar
 from jubako.contracts.batch_policy import BatchPolicy, CostModel, Decision, QueueView
 from jubako.dispatch.immediate import ImmediatePolicy
 from jubako.errors import InvalidArgument
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.resources import BatchOptions
 
 _log = logging.getLogger("jubako.dispatch")
@@ -72,6 +73,10 @@ class GuardedPolicy(BatchPolicy):
         self._guarded(
             "batch_returned", lambda: self._policy.batch_returned(rows, seconds, waiting_rows, now_s), lambda: None
         )
+
+    def profile_known(self, profile: BatchProfile) -> None:
+        """Tell the policy."""
+        self._guarded("profile_known", lambda: self._policy.profile_known(profile), lambda: None)
 
     def _guarded(self, where: str, ask: Callable[[], _Result], otherwise: Callable[[], _Result]) -> _Result:
         try:

@@ -215,7 +215,7 @@ class Lane:
         for line, numbers in started.items():
             line.receiver.started(numbers)
         self._compute.submit(
-            lambda: self._batch.run(calls, limit_rows, lambda position: batch[position].is_dropped),
+            lambda: self._batch.begin(calls, limit_rows, lambda position: batch[position].is_dropped),
             lambda outcome: self._returned(batch, rows, queue_s, waiting_rows, outcome),
             until_s=max([call.deadline_s for call in calls]),
             is_alone=calls[0].tries > 0,

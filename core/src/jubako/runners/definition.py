@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from jubako.contracts.backend import RunnerCall
+from jubako.contracts.runner import CallJoiner
 from jubako.runners.specs import MethodSpec
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions, ResourceQuota
 
@@ -19,11 +21,13 @@ class LoadableRunner(Protocol):
         name: unique in a Service.
         placement: the device and threads of the replica; set before `_setup` is called.
         surroundings: makes the context that `_setup` is called in.
+        call_joiner: joins the calls of batchable methods in the runner's own way; None if their payload types do.
     """
 
     name: str
     placement: Placement
     surroundings: Callable[[], AbstractContextManager[object]]
+    call_joiner: CallJoiner | None
 
     @property
     def batch_options(self) -> BatchOptions:
@@ -40,6 +44,9 @@ class LoadableRunner(Protocol):
     def _setup(self) -> None: ...
 
     def _shutdown(self) -> None: ...
+
+    def batch_profile(self, method: str) -> BatchProfile | None:
+        """What the runner knows of its device once it is set up."""
 
     def find_method(self, name: str, options: BatchOptions) -> MethodSpec:
         """One method by name.

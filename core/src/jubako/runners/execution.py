@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import CoroutineType, GeneratorType
 from typing import Any
 
 import attrs
 
 from jubako.contracts.payload import Payload
+from jubako.contracts.runner import AnswerPerCall, CallJoiner, PendingBatch
 from jubako.errors import InvalidArgument, JubakoError, RunnerFailed, WrongRowCount, text_of
 from jubako.payloads import PayloadTable
 from jubako.runners.arguments import CallArguments, join_arguments
 from jubako.runners.definition import LoadableRunner
 from jubako.runners.specs import MethodSpec
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.placement import Placement
 
 
@@ -36,6 +38,28 @@ def set_up(runner: LoadableRunner, placement: Placement) -> None:
         raise RunnerFailed(
             f"runner {runner.name!r} could not be set up.", why=f"{type(error).__name__}: {text_of(error)}"
         ) from error
+
+
+def ask_profile(runner: LoadableRunner, method: str) -> BatchProfile | None:
+    """What the runner, which is set up, knows of its device.
+
+    Raises:
+        RunnerFailed: its `batch_profile` raised, or returned something else; an error of Jubako passes as it is.
+    """
+    try:
+        profile = runner.batch_profile(method)
+        if profile is not None and not isinstance(profile, BatchProfile):
+            raise TypeError(f"batch_profile({method!r}) returned a {type(profile).__name__} and no BatchProfile")
+    except JubakoError:
+        raise
+    # Foreign code, as above.
+    except (Exception, SystemExit) as error:
+        raise RunnerFailed(
+            f"runner {runner.name!r} could not be set up.",
+            why=f"{type(error).__name__}: {text_of(error)}",
+            do="return a jubako.values.batch_profile.BatchProfile from batch_profile, or None",
+        ) from error
+    return profile
 
 
 def shut_down(runner: LoadableRunner) -> None:
@@ -86,25 +110,69 @@ class Share:
         return self.payload.cut(self.result, self.start, self.stop, self.axis)
 
 
-def run_calls(
+@attrs.frozen(eq=False)
+class RunningCalls:
+    """Calls that the runner has begun to compute and not finished."""
+
+    _batch: PendingBatch
+    _runner: LoadableRunner
+    _spec: MethodSpec
+    _calls: Sequence[CallArguments]
+    _table: PayloadTable
+
+    def finish(self) -> tuple[list[Share], float]:
+        """Wait for the batch; returns and raises what `run_calls` does, called once."""
+        result = _called(self._runner, self._spec, self._batch.result)
+        seconds: float = _called(self._runner, self._spec, lambda: float(self._batch.compute_s))
+        # Not a number becomes 0 as well: nothing that is learned from it may be.
+        return _shares_of(self._runner, self._spec, self._calls, result, self._table), max(0.0, seconds)
+
+
+def begin_calls(
     runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], table: PayloadTable
-) -> tuple[list[Share], float]:
-    """Run calls of one `fit_key` as one batch.
+) -> tuple[list[Share], float] | RunningCalls:
+    """Run calls of one `fit_key` as one batch, or only begin to if the runner overlaps batches.
 
     Returns:
-        The share of each call in the result, in order, and the seconds that the runner's own code took.
+        The share of each call in the result, in order, and the seconds that the runner's own code took; or what is
+        still to be waited for.
 
     Raises:
         RunnerFailed: the runner raised; `WrongRowCount` if it returned another number of rows than it was given.
         JubakoError: the runner raised an error of Jubako itself, such as `BadInput` or `BatchTooLarge`.
     """
-    args, kwargs = join_arguments(calls, spec.signature.input_batch_axis)
-    method = getattr(runner, spec.attribute)
-    started_s = time.perf_counter()
+    joiner = joiner_of(runner, spec)
+    if joiner is not None and calls[0].has_rows:
+        started_s = time.perf_counter()
+        result = _called(runner, spec, lambda: joiner.run(spec.name, calls))
+    else:
+        args, kwargs = join_arguments(calls, spec.signature.input_batch_axis)
+        method = getattr(runner, spec.attribute)
+        started_s = time.perf_counter()
+        result = _called(runner, spec, lambda: method(*spec.leading, *args, **kwargs))
+    compute_s = time.perf_counter() - started_s
+    if isinstance(result, PendingBatch):
+        return RunningCalls(result, runner, spec, calls, table)
+    return _shares_of(runner, spec, calls, result, table), compute_s
+
+
+def run_calls(
+    runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], table: PayloadTable
+) -> tuple[list[Share], float]:
+    """As `begin_calls`, and wait for the end."""
+    begun = begin_calls(runner, spec, calls, table)
+    return begun.finish() if isinstance(begun, RunningCalls) else begun
+
+
+def joiner_of(runner: LoadableRunner, spec: MethodSpec) -> CallJoiner | None:
+    """What joins the calls of a method in the runner's own way; None if its payload types do, or nothing does."""
+    return runner.call_joiner if spec.takes_batches and spec.signature.batchable else None
+
+
+def _called(runner: LoadableRunner, spec: MethodSpec, work: Callable[[], Any]) -> Any:
     try:
-        result = method(*spec.leading, *args, **kwargs)
-        if isinstance(result, GeneratorType):
-            result = list(result)
+        result = work()
+        return list(result) if isinstance(result, GeneratorType) else result
     except JubakoError:
         raise
     # Foreign code. SystemExit too: a model that calls sys.exit() must not end the thread that serves the others.
@@ -112,7 +180,11 @@ def run_calls(
         raise RunnerFailed(
             f"runner {runner.name!r} failed in {spec.name!r}.", why=f"{type(error).__name__}: {text_of(error)}"
         ) from error
-    compute_s = time.perf_counter() - started_s
+
+
+def _shares_of(
+    runner: LoadableRunner, spec: MethodSpec, calls: Sequence[CallArguments], result: Any, table: PayloadTable
+) -> list[Share]:
     if isinstance(result, CoroutineType):
         result.close()
         raise RunnerFailed(
@@ -120,10 +192,19 @@ def run_calls(
             why="Its function is an async def, and runners compute in a thread of their own.",
             do="make it a plain def",
         )
+    if isinstance(result, AnswerPerCall):
+        if len(result.answers) != len(calls):
+            raise WrongRowCount(
+                f"runner {runner.name!r} returned {len(result.answers)} answers from {spec.name!r} for {len(calls)} "
+                "calls.",
+                do="give AnswerPerCall one answer for each call, in order",
+            )
+        pairs = zip(calls, result.answers, strict=True)
+        return [share for call, answer in pairs for share in _share_result(runner, spec, [call], answer, table)]
     # A batch of constants alone has no rows that could be counted: its answer is the whole call's.
     if not spec.takes_batches or not (calls[0].is_single or calls[0].has_rows):
-        return [Share(result)], compute_s
-    return _share_result(runner, spec, calls, result, table), compute_s
+        return [Share(result)]
+    return _share_result(runner, spec, calls, result, table)
 
 
 def _share_result(

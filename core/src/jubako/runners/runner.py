@@ -11,11 +11,13 @@ from typing import Any, ClassVar, final
 
 import attrs
 
+from jubako.contracts.runner import CallJoiner
 from jubako.errors import InvalidArgument
 from jubako.runners._absent import AbsentBatches, AbsentName
 from jubako.runners.methods import RunnerMethod, declared_methods
 from jubako.runners.router import CallRouter
 from jubako.runners.specs import RUN, MethodSpec
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions, ResourceQuota, as_batch_options, as_resource_quota
 from jubako.values.signature import Signature
@@ -40,6 +42,8 @@ class RunnerDefinition(ABC):
             every call in it fails.
         surroundings: makes the context that `_setup` is called in; `jubako.load` sets it, so that the modules and
             stores of the Service are there again.
+        call_joiner: joins calls in the runner's own way; None, the default, leaves that to their payload types. Set
+            by `_setup`, or before.
 
     Raises:
         InvalidArgument: the name is empty, or an option is unknown or wrong.
@@ -49,6 +53,7 @@ class RunnerDefinition(ABC):
     name: str = AbsentName()  # type: ignore[assignment]  # hidden by the name that __init__ sets
     placement: Placement
     surroundings: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+    call_joiner: CallJoiner | None = None
 
     def __init__(
         self,
@@ -108,6 +113,13 @@ class RunnerDefinition(ABC):
 
     def _shutdown(self) -> None:  # noqa: B027 - optional by contract: most runners have nothing to close
         """Close what `_setup` opened; called once when the replica ends."""
+
+    def batch_profile(self, method: str) -> BatchProfile | None:
+        """What was measured of the device by `_setup`; asked once a method after it, in the same thread.
+
+        None, the default, lets the dispatcher find out by itself.
+        """
+        return None
 
     @final
     def method(self, name: str) -> RunnerMethod:
@@ -172,6 +184,9 @@ class Runner(RunnerDefinition):
     @abstractmethod
     def _run_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Compute a batch; runs in the replica's own thread, one batch at a time.
+
+        May return a `jubako.contracts.runner.PendingBatch` instead of rows: the batch is begun, and the next one may be
+        begun before it has ended.
 
         Raises:
             BatchTooLarge: the batch does not fit the device; it is halved and tried again.

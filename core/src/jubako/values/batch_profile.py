@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from jubako.errors import InvalidArgument
-from jubako.values.checks import as_tuple, whole_number
+from jubako.values.checks import as_tuple, number, whole_number
 
 
 @attrs.frozen
@@ -18,7 +18,7 @@ class SizeCost:
     """
 
     rows: int = attrs.field(validator=whole_number(1))
-    seconds: float
+    seconds: float = attrs.field(validator=number(minimum=0))
 
 
 def _ascending(_: object, attribute: object, sizes: tuple[SizeCost, ...]) -> None:
