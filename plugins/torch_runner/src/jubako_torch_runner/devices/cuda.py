@@ -201,11 +201,11 @@ class CudaStreamCalls(StreamCalls):
 
     def copy_to_device(self, tensor: torch.Tensor) -> torch.Tensor:
         """Asynchronous from page-locked memory; from other memory the driver first copies it aside, and is slower."""
-        return tensor.to(self._device, non_blocking=True)  # type: ignore[no-untyped-call]
+        return tensor.to(self._device, non_blocking=True)
 
     def copy_to_host(self, tensor: torch.Tensor, target: torch.Tensor) -> None:
         """Asynchronous into page-locked memory."""
-        target.copy_(tensor, non_blocking=True)  # type: ignore[no-untyped-call]
+        target.copy_(tensor, non_blocking=True)
 
     def allocate_pinned(self, size_bytes: int) -> torch.Tensor | None:
         """None where the system's limits leave no more to be locked."""
