@@ -109,3 +109,13 @@ def test_the_library_is_imported_only_if_it_is_installed(site):
     assert site.run_python("-c", code).stdout == "None\n"
     nvml = find_nvml()
     assert nvml is None or hasattr(nvml, "nvmlInit")
+
+
+def test_the_double_has_no_name_that_the_library_has_not():
+    nvml = pytest.importorskip("pynvml")
+    asked = [name for name in vars(Nvml) if name.lower().startswith("nvml")]
+    assert len(asked) > 10
+    assert [name for name in asked if not hasattr(nvml, name)] == []
+    assert (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED) == (12, 9)
+    # Whatever this machine has, it is found out without an error, and the library is closed again.
+    assert isinstance(discover_gpus(nvml), FoundGpus)

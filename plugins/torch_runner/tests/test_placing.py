@@ -101,7 +101,7 @@ def test_a_build_for_the_cpu_takes_no_gpu_and_says_so(caplog):
     assert placement.device == "cpu"
     assert "runner 'model' computes on the CPU, for the PyTorch that is installed is a build for the CPU" in caplog.text
     assert "To use Simulated, install one for CUDA" in caplog.text
-    with pytest.raises(GpuNotFound, match=r"none can be used.\nThe PyTorch that is installed is a build for the CPU"):
+    with pytest.raises(GpuNotFound, match=r"no GPU can be used.\nThe PyTorch that is installed is a build for the CPU"):
         placed("all", 2, has_cuda=False)
 
 

@@ -46,7 +46,7 @@ def place_torch_runner(
         return place_by_quota(_by_default(runner, quota, machine, has_cuda), machine, runner.num_replica)
     if not _can_use_cuda(has_cuda):
         raise GpuNotFound(
-            "none can be used.",
+            "no GPU can be used.",
             why="The PyTorch that is installed is a build for the CPU.",
             do="install one for CUDA, see pytorch.org, or set runners.resources.missing_gpu to cpu",
         )
