@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.utils import _pytree as pytree
 
 from jubako._references import load_reference
 from jubako.errors import RunnerFailed
 from jubako.models import load_object
 from jubako.values.batch_profile import BatchProfile
 from jubako.values.signature import Signature
-from jubako_torch_runner.device import Device, Numerics, OutOfDeviceMemory
+from jubako_torch_runner.buckets import Buckets
+from jubako_torch_runner.device import BatchTimes, Device, HostBatch, Numerics, OutOfDeviceMemory
 from jubako_torch_runner.engine import Engine
+from jubako_torch_runner.examples import repeat_rows
 from jubako_torch_runner.formats import RUNNER_TYPE
 from jubako_torch_runner.inputs import InputTypes, input_types_of
 from jubako_torch_runner.joining import GivenCall, ServedMethod, TensorJoiner
 from jubako_torch_runner.method_names import CALL
 from jubako_torch_runner.pad_to import ArgumentName
+from jubako_torch_runner.warmup import measure
 
 if TYPE_CHECKING:
     from jubako_torch_runner.runner import TorchRunner
@@ -53,7 +57,7 @@ class Replica:
 
     def profile(self, method: str) -> BatchProfile | None:
         """What was measured of a method; None if nothing was."""
-        return self._profiles.get(method)
+        return self._profile if method == _RUN else None
 
     def call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute arguments that are joined already."""
@@ -89,19 +93,46 @@ class Replica:
                 compile_options=runner.compile_options,
             )
         except OutOfDeviceMemory as error:
-            raise RunnerFailed(
-                f"runner {runner.name!r} could not be set up.",
-                why=f"Its module does not fit device {device.name}: {error}",
-                do="give it a larger device or a larger share of one, or a smaller type with dtype=…",
-            ) from error
+            raise self._does_not_fit("Its module", device, error) from error
         self._of_module, self._of_others = (
             input_types_of(module, example, runner_name=runner.name, cast_inputs=runner.cast_inputs, dtype=dtype)
             for example in (saved.example_inputs, None)
         )
         self._methods: dict[str, ServedMethod] = {}
-        self._profiles: dict[str, BatchProfile] = {}
         self._engine.find(runner.predict_fn_name)
         self.joiner = TensorJoiner(self._engine, self._find, runner_name=runner.name, padded_rows=self._padded_rows)
+        self._profile = None if saved.example_inputs is None else self._warm_up(saved.example_inputs, dtype)
+        self._buckets = None if self._profile is None else Buckets(self._profile)
+
+    def _warm_up(self, example: HostBatch, dtype: torch.dtype | None) -> BatchProfile | None:
+        """Compute batches of the example inputs before the first call; measure them if calls are joined."""
+        served, device = self._find(_RUN), self._engine.device
+        if served.method not in _CALLS_OF_MODULE:
+            return None
+        compute, axis = self._engine.find(served.method), served.signature.input_batch_axis
+        if dtype is not None:
+            example = _cast(example, dtype)
+
+        def run(rows: int) -> BatchTimes:
+            running = device.begin(compute, repeat_rows(example, rows, axis))
+            running.wait()
+            return running.times
+
+        def peak(rows: int) -> int:
+            return device.measure_peak_bytes(lambda: run(rows))
+
+        max_rows = self._runner.batch_options.max_batch_size if served.signature.batchable else 1
+        try:
+            return measure(run, peak, device.memory(), max_rows)
+        except OutOfDeviceMemory as error:
+            raise self._does_not_fit("A batch of one row", device, error) from error
+
+    def _does_not_fit(self, what: str, device: Device, error: OutOfDeviceMemory) -> RunnerFailed:
+        return RunnerFailed(
+            f"runner {self._runner.name!r} could not be set up.",
+            why=f"{what} does not fit device {device.name}: {error}",
+            do="give it a larger device or a larger share of one, or a smaller type with dtype=…",
+        )
 
     def _find(self, name: str) -> ServedMethod:
         served = self._methods.get(name)
@@ -120,9 +151,17 @@ class Replica:
         return served
 
     def _padded_rows(self, name: str, rows: int) -> int:
-        profile = self._profiles.get(name)
-        sizes = () if profile is None else profile.sizes
-        return next((size.rows for size in sizes if size.rows >= rows), rows)
+        # One row alone on the CPU is answered to the last bit as the module does, whatever is faster.
+        if self._buckets is None or name != _RUN or (rows == 1 and self._engine.device.name == "cpu"):
+            return rows
+        return self._buckets.bucket_for(rows)
+
+
+def _cast(example: HostBatch, dtype: torch.dtype) -> HostBatch:
+    def cast(value: Any) -> Any:
+        return value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+    return HostBatch(pytree.tree_map(cast, example.args), pytree.tree_map(cast, dict(example.kwargs)))
 
 
 def _count(value: Any, axis: int) -> int:

@@ -47,3 +47,11 @@ class Answers(nn.Module):
             "text": "rows",
         }
         return answers[kind]
+
+
+class Pooled(nn.Module):
+    """The mean of what the mask keeps, and the input."""
+
+    def forward(self, rows, mask=None):
+        weights = torch.ones(rows.shape[:2]) if mask is None else mask
+        return (rows * weights[..., None]).sum(1) / weights.sum(1, keepdim=True), rows
