@@ -93,6 +93,26 @@ def test_a_module_in_the_current_directory_is_not_imported(tmp_path, monkeypatch
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_module_that_the_current_directory_hides_is_not_imported_from_there(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    write_package(tmp_path / "site", "shadowed_nets", nets="import torch\nclass Net(torch.nn.Module): pass")
+    write_package(tmp_path / "here", "shadowed_nets", nets=f"open({str(ran)!r}, 'w')\nclass Net: pass")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / "site"), *sys.path])
+    with pytest.raises(MissingDependency, match="shadowed_nets"):
+        find_class("shadowed_nets.nets:Net")
+    assert not ran.exists()
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), "", *sys.path])
+    assert find_class("shadowed_nets.nets:Net").__module__ == "shadowed_nets.nets"
+
+
+def test_the_current_directory_may_be_a_place_that_is_fixed(tmp_path, monkeypatch):
+    (tmp_path / "beside_service.py").write_text("import torch\nclass Net(torch.nn.Module): pass")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
+    assert find_class("beside_service:Net").__name__ == "Net"
+
+
 def test_a_class_inside_a_condition_or_a_class_is_found(tmp_path, monkeypatch):
     source = """
 import torch

@@ -88,6 +88,14 @@ def test_what_the_constructor_shares_and_was_taken_apart_comes_back_apart(tmp_pa
     assert read.other.weight is not read.one.weight
 
 
+def test_a_part_that_stands_twice_in_a_module_is_kept_once(tmp_path):
+    module = Tied()
+    module.other = module.one
+    read = through(module, tmp_path)
+    assert read.other.weight is read.one.weight
+    assert read.other.bias is read.one.bias
+
+
 def test_views_of_one_tensor_are_kept_apart_each_with_its_values(tmp_path):
     module = Tied()
     both = torch.randn(8, 4)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import re
 import sys
 from collections.abc import Sequence
@@ -139,14 +140,20 @@ def _find_source(name: str, module_name: str) -> str:
 def _find_spec(module_name: str, places: Sequence[str] | None) -> ModuleSpec | None:
     if places is not None:
         return PathFinder.find_spec(module_name, places)
+    # Of a module that is in no package, this runs nothing.
+    found = importlib.util.find_spec(module_name)
     # The current directory, which Python searches in a console, belongs to whoever may write where one happens to be.
-    fixed = [place for place in sys.path if Path(place).is_absolute()]
-    spec = PathFinder.find_spec(module_name, fixed)
+    fixed, passing = (
+        _places_of(PathFinder.find_spec(module_name, [one for one in sys.path if Path(one).is_absolute() is is_fixed]))
+        for is_fixed in (True, False)
+    )
+    return None if found is not None and _places_of(found) == passing != fixed else found
+
+
+def _places_of(spec: ModuleSpec | None) -> list[Path] | None:
     if spec is None:
-        # Editable installs bring a finder of their own.
-        others = [finder for finder in sys.meta_path if finder is not PathFinder and hasattr(finder, "find_spec")]
-        spec = next(filter(None, (finder.find_spec(module_name, None) for finder in others)), None)
-    return spec
+        return None
+    return [Path(place).resolve() for place in spec.submodule_search_locations or [spec.origin or ""]]
 
 
 def _missing(name: str, module_name: str) -> MissingDependency:

@@ -34,9 +34,15 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
                 f"tensor {name!r} cannot be stored as safetensors.",
                 why=f"It is a {kind} {type(tensor).__name__}; only dense tensors of torch itself are kept.",
             )
-    own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    # Conjugates and negatives are views that safetensors would write without what they do to the values.
-    own = {name: tensor.resolve_conj().resolve_neg() for name, tensor in own.items()}
+    own: dict[str, torch.Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        # Conjugates and negatives are views that safetensors would write without what they do to the values.
+        plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        memory = plain.untyped_storage().data_ptr()
+        # It refuses tensors that lie in one memory; the others need no copy.
+        own[name] = plain.clone() if memory in taken else plain
+        taken.add(memory)
     try:
         save_file(own, path)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
