@@ -25,6 +25,9 @@ _GROWN_UP_SAMPLES = 2
 _FORGET = 0.98
 _LEAST_WEIGHT = 0.01
 _EXACT_BITS = 6
+# The curve is laid out anew when figures have moved by this share in all, and after so many batches.
+_NOTICED = 0.03
+_FIT_EACH = 32
 
 
 @attrs.define
@@ -47,7 +50,7 @@ class DeviceCurve:
     part, and what was not seen for long has little to say. Sizes that came out faster than smaller ones are averaged
     with these (isotonic regression).
 
-    Reading costs some microseconds after a batch was learned and less than one after that.
+    It is laid out anew when figures have changed enough to matter, for that takes a microsecond a size.
 
     Source: pooling adjacent violators is that of Ayer et al. (1955, Annals of Mathematical Statistics 26); curves by
     size instead of a line after Crankshaw et al., InferLine (SoCC 2020), which profiles each batch size.
@@ -58,6 +61,9 @@ class DeviceCurve:
         self._pace = 0.0
         self._batches = 0
         self._is_fitted = True
+        self._fitted_at = 0
+        self._moved = 0.0
+        self._version = 0
         self._rows: list[int] = []
         self._seconds: list[float] = []
 
@@ -71,6 +77,12 @@ class DeviceCurve:
         """The sizes that something is known of, ascending."""
         self._fit()
         return self._rows
+
+    @property
+    def version(self) -> int:
+        """Another one each time when figures may have changed."""
+        self._fit()
+        return self._version
 
     def know(self, sizes: Iterable[SizeCost]) -> None:
         """Begin with what was measured when the device was warmed up."""
@@ -91,20 +103,23 @@ class DeviceCurve:
         if seconds <= 0:
             return
         self._batches += 1
-        self._is_fitted = False
         rows = _bin_of(rows)
         sample = math.log(seconds) - self._pace
         size = self._by_rows.get(rows)
         if size is None:
             self._by_rows[rows] = _Size(sample, _WEIGHT_OF_A_BATCH, 1, self._batches)
+            self._is_fitted = False
             return
         if size.samples < _GROWN_UP_SAMPLES and sample < size.seconds:
             size.seconds = sample
+            self._is_fitted = False
         else:
             pull = max(-_MAX_PULL, min(_MAX_PULL, sample - size.seconds))
             pull *= _RATE_UP if pull > 0 else _RATE_DOWN
             self._pace += pull * _OF_THE_DEVICE
             size.seconds += pull * (1 - _OF_THE_DEVICE)
+            self._moved += abs(pull)
+            self._is_fitted &= self._moved < _NOTICED and self._batches - self._fitted_at < _FIT_EACH
         size.weight = min(1.0, self._weight_of(size) + _WEIGHT_OF_A_BATCH)
         size.samples += 1
         size.seen_at = self._batches
@@ -139,6 +154,9 @@ class DeviceCurve:
         if self._is_fitted:
             return
         self._is_fitted = True
+        self._fitted_at = self._batches
+        self._moved = 0.0
+        self._version += 1
         pools: list[tuple[float, float, int]] = []  # weighted mean, weight, how many sizes
         self._rows = []
         for rows in sorted(self._by_rows):

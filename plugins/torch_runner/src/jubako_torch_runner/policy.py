@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+
+import attrs
 
 from jubako.contracts.batch_policy import BatchPolicy, CostModel, Decision, QueueView
 from jubako.values.batch_profile import BatchProfile
@@ -23,6 +26,26 @@ _MAX_HOLD_SHARE = 0.5
 _WORTHWHILE = 0.95
 _WINDOW_TURNS = 20
 _LEAST_WINDOW_S = 0.05
+
+
+@attrs.frozen
+class _Standing:
+    """A decision to wait that need not be thought over with every call that arrives."""
+
+    decision: Decision
+    running_batches: int
+    until_rows: int
+    until_s: float
+    limit_rows: int
+
+    def holds(self, queue: QueueView, now_s: float) -> bool:
+        return (
+            now_s < self.until_s
+            and queue.waiting_rows < self.until_rows
+            and queue.running_batches == self.running_batches
+            and queue.limit_rows == self.limit_rows
+            and not queue.is_full
+        )
 
 
 class DeviceBatchPolicy(BatchPolicy):
@@ -64,6 +87,11 @@ class DeviceBatchPolicy(BatchPolicy):
         self._pipeline = Pipeline(self._curve)
         self._arrivals = Arrivals()
         self._cohort = Cohort()
+        self._waiting_rows = 0
+        # Those that were waiting, computed or just answered when the last batch came back.
+        self._loop_rows = 0
+        self._standing: _Standing | None = None
+        self._best: tuple[int, int, int] = (-1, 0, 0)
 
     def profile_known(self, profile: BatchProfile) -> None:
         """Begin with the curve that was measured at warm-up."""
@@ -71,7 +99,9 @@ class DeviceBatchPolicy(BatchPolicy):
 
     def decide(self, queue: QueueView, now_s: float) -> Decision:
         """Send, or say when to look again; without one only while a batch runs whose return is waited for."""
-        self._see(queue.waiting_rows, now_s)
+        self._waiting_rows = queue.waiting_rows
+        if self._standing is not None and self._standing.holds(queue, now_s):
+            return self._standing.decision
         if not self._curve.is_known:
             return Decision(send=queue.running_batches == 0 or queue.is_full)
         if queue.running_batches == 0:
@@ -82,6 +112,7 @@ class DeviceBatchPolicy(BatchPolicy):
 
     def batch_sent(self, rows: int, now_s: float) -> None:
         """Expect it to be computed after those before it."""
+        self._see(self._waiting_rows, now_s)
         self._arrivals.taken(rows)
         self._cohort.sent(rows, now_s, self._arrivals.rows_per_s)
         self._pipeline.sent(rows, now_s)
@@ -92,36 +123,50 @@ class DeviceBatchPolicy(BatchPolicy):
         self._curve.learn(rows, seconds)
         self._pipeline.returned(rows, seconds, now_s)
         self._cohort.expect(rows + waiting_rows, now_s)
+        self._loop_rows = rows + waiting_rows + self._pipeline.rows
 
     def _see(self, waiting_rows: int, now_s: float) -> None:
+        self._standing = None
         window_s = max(_LEAST_WINDOW_S, self._pipeline.turn_s * _WINDOW_TURNS)
         self._arrivals.seen(waiting_rows, now_s, window_s)
 
+    def _wait(self, queue: QueueView, until_s: float | None, until_rows: int) -> Decision:
+        """Look again at a time, or with the next call that arrives when so many wait."""
+        decision = Decision(send=False, look_again_s=until_s)
+        self._standing = _Standing(
+            decision, queue.running_batches, until_rows, math.inf if until_s is None else until_s, queue.limit_rows
+        )
+        return decision
+
     def _decide_idle(self, queue: QueueView, now_s: float) -> Decision:
-        rows = self._choose_rows(queue, now_s)
         expected = self._cohort.rows
         if queue.is_full or queue.waiting_rows >= expected or not self._joining_pays(expected, queue.limit_rows):
-            return Decision(send=True, max_rows=rows)
+            return self._send(queue, now_s)
         hold_s = min(self._pipeline.turn_s * _MAX_HOLD_SHARE, self._max_wait_s)
         ends_s = max(self._cohort.since_s, queue.oldest_arrival_s) + hold_s
         # Who comes later than a turn after the last batch is someone else.
         if now_s >= ends_s or now_s >= self._cohort.since_s + max(self._pipeline.turn_s, self._max_wait_s):
-            return Decision(send=True, max_rows=rows)
+            return self._send(queue, now_s)
         self._cohort.held(queue.waiting_rows, now_s)
-        return Decision(send=False, look_again_s=ends_s)
+        return self._wait(queue, ends_s, expected)
 
     def _decide_busy(self, queue: QueueView, now_s: float) -> Decision:
-        rows = self._choose_rows(queue, now_s)
         best_rows = self._best_rows(queue.limit_rows)
-        if queue.is_full or queue.waiting_rows >= best_rows:
-            return Decision(send=True, max_rows=rows if queue.is_full else min(rows, best_rows))
-        if self._joining_pays(queue.waiting_rows + self._pipeline.rows, queue.limit_rows):
-            return Decision(send=False)
+        if queue.is_full:
+            return self._send(queue, now_s)
+        if queue.waiting_rows >= best_rows:
+            return Decision(send=True, max_rows=min(self._choose_rows(queue, now_s), best_rows))
+        # A few calls more change little: the next is looked at closely that makes an eighth of what waits.
+        until_rows = min(best_rows, queue.waiting_rows + 1 + queue.waiting_rows // 8)
+        if self._joining_pays(max(self._loop_rows, queue.waiting_rows + self._pipeline.rows), queue.limit_rows):
+            return self._wait(queue, None, until_rows)
+        rows = min(queue.waiting_rows, queue.limit_rows)
         early_s = _EARLY_S + _EARLY_SHARE * self._curve.seconds(rows)
         begin_s = self._pipeline.computed_s(now_s) - self._pipeline.beside_s(rows) / 2 - early_s
-        if now_s >= begin_s:
-            return Decision(send=True, max_rows=rows)
-        return Decision(send=False, look_again_s=begin_s)
+        return self._send(queue, now_s) if now_s >= begin_s else self._wait(queue, begin_s, until_rows)
+
+    def _send(self, queue: QueueView, now_s: float) -> Decision:
+        return Decision(send=True, max_rows=self._choose_rows(queue, now_s))
 
     def _joining_pays(self, rows: int, limit_rows: int) -> bool:
         """True if callers of so many rows, who come back when answered, do better in one batch than in two."""
@@ -172,5 +217,9 @@ class DeviceBatchPolicy(BatchPolicy):
 
     def _best_rows(self, limit_rows: int) -> int:
         """The size at which the device computes the most rows a second; the largest such."""
-        candidates = [rows for rows in self._curve.sizes if rows < limit_rows]
-        return max((*candidates, limit_rows), key=lambda rows: (rows / self._curve.seconds(rows), rows))
+        version, limit, best = self._best
+        if (version, limit) != (self._curve.version, limit_rows):
+            candidates = [rows for rows in self._curve.sizes if rows < limit_rows]
+            best = max((*candidates, limit_rows), key=lambda rows: (rows / self._curve.seconds(rows), rows))
+            self._best = self._curve.version, limit_rows, best
+        return best
