@@ -99,7 +99,7 @@ def read_example(folder: Path) -> HostBatch | None:
     Raises:
         InvalidManifest: the files are damaged.
     """
-    return _read(folder)[0]
+    return read_example_and_axis(folder)[0]
 
 
 def read_example_and_axis(folder: Path) -> tuple[HostBatch | None, int]:
@@ -108,10 +108,6 @@ def read_example_and_axis(folder: Path) -> tuple[HostBatch | None, int]:
     Raises:
         InvalidManifest: the files are damaged.
     """
-    return _read(folder)
-
-
-def _read(folder: Path) -> tuple[HostBatch | None, int]:
     path = folder / STRUCTURE_FILE
     if not path.exists():
         return None, 0
