@@ -87,6 +87,11 @@ SIGNATURES = {
     "sklearn.load": "tag",
     "sklearn.load_runner": "tag, function_name='predict', *, name=None",
 }
+OF_TORCH = {
+    "pytorch.save": "name, model, *, labels=None, custom_objects=None, metadata=None",
+    "pytorch.load": "tag, device_id='cpu'",
+    "pytorch.load_runner": "tag, *, predict_fn_name='__call__', partial_kwargs=None, name=None",
+}
 EVERY_STORE = {
     "_model_store": [
         "models.create",
@@ -147,6 +152,14 @@ def differences(theirs: inspect.Signature, ours: inspect.Signature) -> list[str]
 def test_a_call_that_fits_the_reference_fits_here(name):
     theirs = inspect.signature(eval(f"lambda {SIGNATURES[name]}: None"))
     assert not differences(theirs, inspect.signature(find(name)))
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_a_call_that_fits_the_references_pytorch_fits_here(name):
+    ours = inspect.signature(find(name))
+    assert not differences(inspect.signature(eval(f"lambda {OF_TORCH[name]}: None")), ours)
+    assert ours.parameters["_model_store"].kind == KEYWORD
 
 
 @pytest.mark.parametrize(("argument", "name"), [(key, name) for key, names in EVERY_STORE.items() for name in names])
