@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jubako.contracts.hookspecs import hookimpl
-from jubako.contracts.offers import BatchPolicyType, PayloadType, RunnerType, SerializerType
+from jubako.contracts.offers import BatchPolicyType, CheckType, CommandType, PayloadType, RunnerType, SerializerType
 from jubako.values.machine import Machine
 from jubako.values.placement import Placement
 from jubako.values.resources import ResourceQuota
@@ -80,4 +80,14 @@ def jubako_register_batch_policies() -> Iterable[BatchPolicyType]:
         name="device",
         summary="Begins the next batch just before the device has computed the last, in sizes that it runs well.",
         policy="jubako_torch_runner.policy:DeviceBatchPolicy",
+    )
+
+
+@hookimpl
+def jubako_register_commands() -> Iterable[CommandType | CheckType]:
+    """Let `jubako doctor` look at PyTorch."""
+    yield CheckType(
+        name="torch",
+        summary="PyTorch, its GPUs, and what a runner gets on this machine.",
+        check="jubako_torch_runner.doctor:check",
     )
