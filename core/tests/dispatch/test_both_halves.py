@@ -275,15 +275,20 @@ async def test_a_batch_counts_as_computed_until_it_is_even_if_all_its_callers_ha
     assert (await behind)[0] == -5
 
 
-async def test_a_device_without_room_is_remembered_and_loses_no_call(make_dispatch, runner):
+async def test_a_device_without_room_is_remembered_and_loses_no_call(make_dispatch, runner, caplog):
+    caplog.set_level("INFO", "jubako.dispatch")
     dispatch = make_dispatch()
-    runner.fits = 10
-    answers = await asyncio.gather(*(dispatch.call(row(value)) for value in range(64)))
-    assert [answer[0] for answer in answers] == [-value for value in range(64)]
-    assert dispatch.lanes[0].limit_rows <= 10
+    runner.fits = 37
+    for _ in range(6):
+        answers = await asyncio.gather(*(dispatch.call(row(value)) for value in range(300)))
+        assert [answer[0] for answer in answers] == [-value for value in range(300)]
+    # Bisected, not halved: of 32 and 64 rows that fit and do not, 37 are found and kept.
+    assert dispatch.lanes[0].limit_rows == 37
     runner.batches.clear()
-    await asyncio.gather(*(dispatch.call(row(value)) for value in range(64)))
-    assert max(len(batch) for batch in runner.batches) <= 10
+    await asyncio.gather(*(dispatch.call(row(value)) for value in range(300)))
+    assert max(len(batch) for batch in runner.batches) == 37
+    assert caplog.text.count("had no room for a batch") == 1
+    assert caplog.text.count("has room for batches of 37 rows") == 1
 
 
 async def test_threads_and_other_loops_are_answered(make_dispatch):

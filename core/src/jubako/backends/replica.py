@@ -17,9 +17,10 @@ from jubako.errors import JubakoError
 from jubako.payloads import PayloadTable
 from jubako.plugins import Composition
 from jubako.runners.arguments import CallArguments
-from jubako.runners.execution import RunningCalls, Share, begin_calls, set_up, shut_down
+from jubako.runners.execution import RunningCalls, Share, ask_profile, begin_calls, joiner_of, set_up, shut_down
 from jubako.runners.runner import RunnerDefinition
 from jubako.runners.specs import MethodSpec
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.placement import Placement
 from jubako.values.resources import BatchOptions
 
@@ -87,10 +88,16 @@ class Replica:
         """Load the model in the thread that will run it.
 
         Raises:
-            RunnerFailed: the runner's `_setup` raised; an error of Jubako passes as it is.
+            RunnerFailed: the runner's `_setup` or `batch_profile` raised; an error of Jubako passes as it is.
         """
         await asyncio.wrap_future(self._compute.run(lambda: set_up(self._runner, placement)))
         self._is_set_up = True
+        profiles = await asyncio.wrap_future(self._compute.run(self._ask_profiles))
+        for name, lane in self.lanes.items():
+            lane.model_ready(joiner_of(self._runner, self.specs[name]), profiles[name])
+
+    def _ask_profiles(self) -> dict[str, BatchProfile | None]:
+        return {name: ask_profile(self._runner, name) for name in self.specs}
 
     async def shut_down(self) -> None:
         """Close the runner, if it was loaded, and end its thread; may be called twice."""

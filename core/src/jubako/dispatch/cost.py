@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+from jubako.values.batch_profile import SizeCost
 
 _LEARNING_RATE = 0.15
 _MIN_SAMPLES = 3
@@ -68,6 +71,19 @@ class LearnedCost:
             bucket.weight *= _FORGET
         self._buckets.setdefault(rows.bit_length(), _Bucket()).learn(rows, seconds)
         self._fit()
+
+    def expect(self, sizes: Sequence[SizeCost]) -> None:
+        """Begin with what was measured before the first batch; called at most once.
+
+        Batches move it as they move what was learned from many, so one slow first batch does not.
+        """
+        for size in sizes:
+            # Of several sizes of about as many rows, the largest stands for them.
+            bucket = self._buckets[size.rows.bit_length()] = _Bucket()
+            bucket.rows, bucket.seconds, bucket.weight = float(size.rows), size.seconds, 1.0
+        if sizes:
+            self._samples = _MIN_SAMPLES
+            self._fit()
 
     def _fit(self) -> None:
         buckets = list(self._buckets.values())

@@ -13,6 +13,7 @@ import attrs
 from jubako._origins import Origin, current_origins
 from jubako.dispatch.compute import Begun
 from jubako.dispatch.messages import Answer, SentCall
+from jubako.dispatch.outcome import BatchOutcome
 from jubako.errors import BatchTooLarge, DeadlineExceeded, JubakoError, RunnerFailed, status_of, text_of
 from jubako.runners.arguments import CallArguments, cut_arguments
 from jubako.runners.execution import RunningCalls, Share
@@ -32,27 +33,6 @@ class Wait(Protocol):
 
 
 Join = Callable[[Sequence[Share]], Share]
-
-
-@attrs.define(eq=False)
-class BatchOutcome:
-    """What came of one batch.
-
-    Args:
-        answers: position of the call in the batch to its answer; a call that was dropped has none.
-        compute_s: seconds in the runner's own code, retries included.
-        computed_rows: rows that were computed; those of late and dropped calls were not.
-        is_clean: True if the batch ran whole at the first try, so that its time tells what such a batch costs.
-        too_many_rows: the fewest rows that did not fit the device; None if all did.
-        fitting_rows: the most rows that were computed at once; 0 if none were.
-    """
-
-    answers: dict[int, Answer] = attrs.field(factory=dict)
-    compute_s: float = 0.0
-    computed_rows: int = 0
-    is_clean: bool = True
-    too_many_rows: int | None = None
-    fitting_rows: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -135,7 +115,7 @@ class IsolatedBatch:
         else:
             if isinstance(computed, RunningCalls):
                 return BegunBatch(self, computed, wanted, is_dropped, outcome)
-            _take(computed, wanted, outcome)
+            _note(computed, wanted, outcome)
         finally:
             current_origins.reset(token)
         return None
@@ -224,14 +204,11 @@ class IsolatedBatch:
     ) -> None:
         arguments = item.call.arguments
         starts = range(0, arguments.rows, piece_rows)
-        pieces = BatchOutcome(too_many_rows=outcome.too_many_rows, fitting_rows=outcome.fitting_rows)
+        pieces = BatchOutcome(too_many_rows=outcome.too_many_rows)
         for key, start in enumerate(starts):
             piece = cut_arguments(arguments, start, min(start + piece_rows, arguments.rows), self.input_axis)
             self._run([_Item(key, item.position, attrs.evolve(item.call, arguments=piece))], is_dropped, pieces)
-        outcome.compute_s += pieces.compute_s
-        outcome.computed_rows += pieces.computed_rows
-        outcome.too_many_rows = pieces.too_many_rows
-        outcome.fitting_rows = pieces.fitting_rows
+        outcome.add_pieces(pieces)
         number = item.call.number
         answers = [answer for _, answer in sorted(pieces.answers.items())]
         errors = [answer.error for answer in answers if answer.error is not None]
@@ -270,7 +247,7 @@ class BegunBatch(Begun):
             return None
         finally:
             current_origins.reset(token)
-        _take(computed, self._items, self._outcome)
+        _note(computed, self._items, self._outcome)
         return self._outcome
 
     def go_on(self) -> BatchOutcome:
@@ -299,12 +276,9 @@ def _tell_origins(items: Sequence[_Item]) -> Token[tuple[Origin, ...]]:
     return current_origins.set(tuple([item.call.origin for item in items if item.call.origin.request_id]))
 
 
-def _take(computed: _Computed, items: Sequence[_Item], outcome: BatchOutcome) -> None:
+def _note(computed: _Computed, items: Sequence[_Item], outcome: BatchOutcome) -> None:
     shares, compute_s = computed
-    rows = _rows_of(items)
-    outcome.compute_s += compute_s
-    outcome.computed_rows += rows
-    outcome.fitting_rows = max(outcome.fitting_rows, rows)
+    outcome.note_computed(_rows_of(items), compute_s)
     for item, share in zip(items, shares, strict=True):
         outcome.answers[item.key] = Answer(item.call.number, share)
 

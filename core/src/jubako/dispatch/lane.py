@@ -9,47 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Hashable, Sequence
-
-import attrs
+from collections.abc import Sequence
 
 from jubako.contracts.backend import BatchRecord
 from jubako.contracts.batch_policy import CostModel, QueueView
+from jubako.contracts.runner import CallJoiner
 from jubako.dispatch.compute import ComputeThread
 from jubako.dispatch.cost import LearnedCost
 from jubako.dispatch.guarded_policy import GuardedPolicy, MakePolicy
-from jubako.dispatch.isolation import BatchOutcome, IsolatedBatch
+from jubako.dispatch.isolation import IsolatedBatch
+from jubako.dispatch.limit import BatchLimit
 from jubako.dispatch.messages import Answer, Line, Receiver, SentCall
+from jubako.dispatch.outcome import BatchOutcome
+from jubako.dispatch.waiting import Group, LineState, Waiting, WaitingCalls
+from jubako.values.batch_profile import BatchProfile
 from jubako.values.resources import BatchOptions
 
 _log = logging.getLogger("jubako.dispatch")
-
-
-@attrs.define(eq=False)
-class _Waiting:
-    """A call in a lane."""
-
-    call: SentCall
-    line: _LaneLine
-    arrived_s: float
-    is_dropped: bool = False
-    is_taken: bool = False
-
-
-@attrs.define(eq=False)
-class _Group:
-    """Calls that fit together, oldest first."""
-
-    key: Hashable
-    calls: deque[_Waiting] = attrs.field(factory=deque)
-    rows: int = 0
-    size_bytes: int = 0
-
-    @property
-    def must_be_alone(self) -> bool:
-        """True for a call that a replica died of, perhaps: nothing else may be computed beside it."""
-        return self.calls[0].call.tries > 0
 
 
 class Lane:
@@ -80,13 +56,14 @@ class Lane:
         self._runner_name = runner_name
         self._method = method
         self._options = options
-        self._limit_rows = options.max_batch_size
+        self._limit = BatchLimit(options.max_batch_size)
+        # What the log was told last, and whether it was told that the limit is being looked for.
+        self._told_rows = options.max_batch_size
+        self._is_search_told = False
         self._policy = GuardedPolicy(make_policy, options, self.cost, name=policy_name, runner_name=runner_name)
         self._compute = compute
         self._batch = batch
-        self._order: deque[_Waiting] = deque()
-        self._groups: dict[Hashable, _Group] = {}
-        self._waiting_rows = 0
+        self._waiting = WaitingCalls(runner_name, method)
         self._running = 0
         self._timer: asyncio.TimerHandle | None = None
         compute.when_room(self.pump)
@@ -94,12 +71,26 @@ class Lane:
     @property
     def is_idle(self) -> bool:
         """True if nothing waits and nothing runs."""
-        return not self._groups and not self._running
+        return self._waiting.is_empty and not self._running
 
     @property
     def limit_rows(self) -> int:
-        """The largest batch at present: the option, or less once a device had no room for it."""
-        return self._limit_rows
+        """The largest batch at present: the option, or less if the device has no room for it."""
+        return self._limit.rows
+
+    def model_ready(self, joiner: CallJoiner | None, profile: BatchProfile | None) -> None:
+        """Learn what the runner does and knows by itself, once it is set up and before the first call.
+
+        Args:
+            joiner: joins the method's calls; None leaves that to their payload types.
+            profile: what was measured of the device.
+        """
+        self._waiting.joiner = joiner
+        if profile is not None:
+            self._limit = BatchLimit(self._options.max_batch_size, profile.limit_rows)
+            self._told_rows = self._limit.rows
+            self.cost.expect(profile.sizes)
+            self._policy.profile_known(profile)
 
     def open_line(self, receiver: Receiver) -> Line:
         """Let one more caller queue send here; it gets credit for one full batch at once."""
@@ -109,27 +100,12 @@ class Lane:
 
     def add(self, line: _LaneLine, calls: Sequence[SentCall]) -> None:
         """Take calls in and look whether a batch can be sent."""
-        now_s = time.monotonic()
-        for call in calls:
-            waiting = _Waiting(call, line, now_s)
-            line.waiting[call.number] = waiting
-            # A call that fits nothing is a group of its own.
-            key = waiting if call.arguments.fit_key is None else call.arguments.fit_key
-            group = self._groups.get(key)
-            if group is None:
-                group = self._groups[key] = _Group(key)
-            group.calls.append(waiting)
-            group.rows += call.arguments.rows
-            group.size_bytes += call.arguments.size_bytes
-            self._order.append(waiting)
-            self._waiting_rows += call.arguments.rows
+        self._waiting.add(line, calls, time.monotonic())
         self.pump()
 
-    def drop(self, waiting: _Waiting) -> None:
+    def drop(self, waiting: Waiting) -> None:
         """Forget a call: if it waits it is not computed, if it runs its answer is thrown away."""
-        waiting.is_dropped = True
-        if not waiting.is_taken:
-            self._remove(waiting)
+        self._waiting.drop(waiting)
 
     def pump(self) -> None:
         """Send as many batches as the policy and the thread allow."""
@@ -137,7 +113,7 @@ class Lane:
             self._timer.cancel()
             self._timer = None
         while self._compute.has_room:
-            group = self._oldest_group()
+            group = self._waiting.oldest_group()
             if group is None or (group.must_be_alone and not self._compute.is_idle):
                 return
             now_s = time.monotonic()
@@ -147,94 +123,63 @@ class Lane:
                     loop = asyncio.get_running_loop()
                     self._timer = loop.call_later(max(0.0, decision.look_again_s - now_s), self.pump)
                 return
-            self._send(self._take(group, decision.max_rows), now_s)
+            self._send(group, decision.max_rows, now_s)
 
-    def _oldest_group(self) -> _Group | None:
-        order = self._order
-        while order and (order[0].is_taken or order[0].is_dropped):
-            order.popleft()
-        if not order:
-            return None
-        call = order[0].call
-        return self._groups[order[0] if call.arguments.fit_key is None else call.arguments.fit_key]
-
-    def _view(self, group: _Group) -> QueueView:
-        options = self._options
-        is_full = group.rows >= self._limit_rows or group.size_bytes >= options.max_batch_bytes
+    def _view(self, group: Group) -> QueueView:
+        limit_rows = self._limit.rows
+        is_full = group.rows >= limit_rows or group.size_bytes >= self._options.max_batch_bytes
         return QueueView(
-            waiting_rows=max(1, self._waiting_rows),
-            limit_rows=self._limit_rows,
+            waiting_rows=max(1, self._waiting.rows),
+            limit_rows=limit_rows,
             # Holding a call that nothing can join is waiting for nothing.
-            is_full=is_full or isinstance(group.key, _Waiting),
+            is_full=is_full or not group.is_open,
             oldest_arrival_s=group.calls[0].arrived_s,
             running_batches=self._running,
         )
 
-    def _take(self, group: _Group, max_rows: int | None) -> list[_Waiting]:
-        limit_rows = self._limit_rows if max_rows is None else min(max_rows, self._limit_rows)
-        batch: list[_Waiting] = []
-        rows = size_bytes = 0
-        while group.calls:
-            arguments = group.calls[0].call.arguments
-            rows += arguments.rows
-            size_bytes += arguments.size_bytes
-            # The first call is always taken, however large: it cannot be made smaller by waiting.
-            if batch and (rows > limit_rows or size_bytes > self._options.max_batch_bytes):
-                break
-            waiting = group.calls.popleft()
-            self._subtract(group, waiting)
-            waiting.is_taken = True
-            batch.append(waiting)
-        return batch
-
-    def _remove(self, waiting: _Waiting) -> None:
-        fit_key = waiting.call.arguments.fit_key
-        group = self._groups[waiting if fit_key is None else fit_key]
-        group.calls.remove(waiting)
-        self._subtract(group, waiting)
-
-    def _subtract(self, group: _Group, waiting: _Waiting) -> None:
-        arguments = waiting.call.arguments
-        group.rows -= arguments.rows
-        group.size_bytes -= arguments.size_bytes
-        self._waiting_rows -= arguments.rows
-        if not group.calls:
-            del self._groups[group.key]
-
-    def _send(self, batch: list[_Waiting], now_s: float) -> None:
+    def _send(self, group: Group, max_rows: int | None, now_s: float) -> None:
+        limit_rows = self._limit.rows
+        batch = self._waiting.take(
+            group, limit_rows if max_rows is None else min(max_rows, limit_rows), self._options.max_batch_bytes
+        )
         rows = sum(waiting.call.arguments.rows for waiting in batch)
         queue_s = tuple(now_s - waiting.call.queued_s for waiting in batch)
-        waiting_rows = rows + self._waiting_rows
+        waiting_rows = rows + self._waiting.rows
+        is_full = rows >= limit_rows or (
+            len(group.calls) > 0 and rows + group.calls[0].call.arguments.rows > limit_rows
+        )
         self._running += 1
         self._policy.batch_sent(rows, now_s)
         calls = [waiting.call for waiting in batch]
-        limit_rows = self._limit_rows
-        started: dict[_LaneLine, list[int]] = {}
+        started: dict[LineState, list[int]] = {}
         for waiting in batch:
             started.setdefault(waiting.line, []).append(waiting.call.number)
         for line, numbers in started.items():
             line.receiver.started(numbers)
         self._compute.submit(
             lambda: self._batch.begin(calls, limit_rows, lambda position: batch[position].is_dropped),
-            lambda outcome: self._returned(batch, rows, queue_s, waiting_rows, outcome),
+            lambda outcome: self._returned(batch, rows, queue_s, waiting_rows, is_full, outcome),
             until_s=max([call.deadline_s for call in calls]),
             is_alone=calls[0].tries > 0,
         )
 
     def _returned(
-        self, batch: list[_Waiting], rows: int, queue_s: tuple[float, ...], waiting_rows: int, outcome: BatchOutcome
+        self,
+        batch: list[Waiting],
+        rows: int,
+        queue_s: tuple[float, ...],
+        waiting_rows: int,
+        is_full: bool,
+        outcome: BatchOutcome,
     ) -> None:
         self._running -= 1
         if outcome.is_clean and outcome.computed_rows:
             # Not all rows of the batch: what was late cost nothing, and would make the model look fast.
             self.cost.learn(outcome.computed_rows, outcome.compute_s)
-        if outcome.too_many_rows is not None:
-            self._limit_rows = max(1, min(self._limit_rows, outcome.too_many_rows // 2))
-            _log.warning(
-                "runner %r had no room for a batch of %d rows of %r; the limit is %d from now on",
-                self._runner_name, outcome.too_many_rows, self._method, self._limit_rows,
-            )  # fmt: skip
-        self._policy.batch_returned(rows, outcome.compute_s, self._waiting_rows, time.monotonic())
+        if outcome.too_many_rows is not None or is_full or not self._limit.is_settled:
+            self._limit.learn(outcome.fitting_rows, outcome.too_many_rows, is_full=is_full)
+            self._tell_limit(outcome.too_many_rows)
+        self._policy.batch_returned(rows, outcome.compute_s, self._waiting.rows, time.monotonic())
         # Before the answers, so that who reads the metrics after an answer finds its batch there.
         batch[0].line.receiver.batch_returned(
             BatchRecord(
@@ -245,8 +190,24 @@ class Lane:
         )  # fmt: skip
         self._answer(batch, outcome)
 
-    def _answer(self, batch: list[_Waiting], outcome: BatchOutcome) -> None:
-        by_line: dict[_LaneLine, list[Answer]] = {}
+    def _tell_limit(self, failing_rows: int | None) -> None:
+        """Log that the limit falls, and what it comes to; not each step, and not what was tried in vain."""
+        rows = self._limit.rows
+        if failing_rows is not None and rows < self._told_rows and not self._is_search_told:
+            _log.warning(
+                "runner %r had no room for a batch of %d rows of %r; the limit is %d from now on",
+                self._runner_name, failing_rows, self._method, rows,
+            )  # fmt: skip
+            self._told_rows = rows
+            self._is_search_told = True
+        if self._limit.is_settled:
+            if rows != self._told_rows:
+                _log.info("runner %r has room for batches of %d rows of %r", self._runner_name, rows, self._method)
+            self._told_rows = rows
+            self._is_search_told = False
+
+    def _answer(self, batch: list[Waiting], outcome: BatchOutcome) -> None:
+        by_line: dict[LineState, list[Answer]] = {}
         for position, waiting in enumerate(batch):
             # A call that was taken back and sent again waits under its number a second time.
             if waiting.line.waiting.get(waiting.call.number) is waiting:
@@ -258,13 +219,12 @@ class Lane:
             line.receiver.answered(answers)
 
 
-class _LaneLine:
+class _LaneLine(LineState):
     """The line of one caller queue."""
 
     def __init__(self, lane: Lane, receiver: Receiver) -> None:
+        super().__init__(receiver)
         self.cost: CostModel = lane.cost
-        self.receiver = receiver
-        self.waiting: dict[int, _Waiting] = {}
         self._lane = lane
 
     def send(self, calls: Sequence[SentCall]) -> None:
