@@ -77,6 +77,14 @@ def test_a_created_model_is_got_with_everything_that_was_given():
     assert model.custom_objects == {}
 
 
+def test_a_build_for_one_kind_of_device_is_recorded_and_required_by_its_public_version(site, workspace):
+    site.install("bellows", version="2.1+cpu")
+    create("iris", framework_distributions=("bellows",))
+    context = jubako.models.get("iris").info.context
+    assert context.framework_versions == {"bellows": "2.1+cpu"}
+    assert context.pip_requirements == ("bellows==2.1",)
+
+
 def test_the_plugin_that_offers_the_runner_type_is_recorded(site, workspace):
     site.install_plugin("wobbler", WOBBLER)
     composition = compose(PluginSettings(allow=("wobbler",)))

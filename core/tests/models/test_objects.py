@@ -140,6 +140,11 @@ def test_the_runner_type_decides_what_is_the_same():
     assert jubako.models.list() == []
 
 
+def test_an_error_calls_an_object_what_its_runner_type_does():
+    with pytest.raises(InvalidArgument, match="Forest cannot be stored as json"):
+        save_object("iris", object(), module="toy", serializers=("json",), described_as="Forest")
+
+
 def test_an_object_that_no_format_takes_is_refused_with_the_reason_of_each():
     lock = threading.Lock()
     with pytest.raises(InvalidArgument, match=r"(?s)lock cannot be stored as .*npy: .*json: .*cloudpickle: .*pickle"):
