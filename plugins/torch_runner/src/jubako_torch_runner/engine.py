@@ -65,7 +65,14 @@ class Engine:
             function = self._functions[method] = self._bind(method)
         return function
 
-    def begin(self, method: str, batch: HostBatch, types: InputTypes, finish: Callable[[Any, BatchTimes], Any]) -> Any:
+    def begin(
+        self,
+        method: str,
+        batch: HostBatch,
+        types: InputTypes,
+        finish: Callable[[Any, BatchTimes], Any],
+        on_full: Callable[[], None] = lambda: None,
+    ) -> Any:
         """Begin a batch.
 
         Args:
@@ -73,6 +80,7 @@ class Engine:
             batch: its arguments, in staging memory of the device.
             types: what the model takes, for messages.
             finish: makes the answer of what was computed, once that is in host memory.
+            on_full: is called if the device has no room for the batch.
 
         Returns:
             The answer; a `PendingBatch` of it if the device overlaps batches.
@@ -82,9 +90,10 @@ class Engine:
             BadInput: the module refuses it, and it is not shaped as the example inputs are.
         """
         function = self.find(method)
-        with self._told(batch, types):
+        told = _Told(self._runner_name, batch, types, on_full)
+        with told:
             running = self.device.begin(function, batch)
-        pending = _Batch(running, finish, lambda: self._told(batch, types))
+        pending = _Batch(running, finish, told)
         return pending if self.device.overlaps else pending.result()
 
     def close(self) -> None:
@@ -92,9 +101,6 @@ class Engine:
         self._functions.clear()
         del self._module, self._partial_kwargs
         self.device.close()
-
-    def _told(self, batch: HostBatch, types: InputTypes) -> AbstractContextManager[None]:
-        return _Told(self._runner_name, batch, types)
 
     def _bind(self, method: str) -> Callable[..., Any]:
         check_method_name(method)
@@ -116,14 +122,14 @@ class _Batch(PendingBatch):
         self,
         running: RunningBatch,
         finish: Callable[[Any, BatchTimes], Any],
-        told: Callable[[], AbstractContextManager[None]],
+        told: AbstractContextManager[None],
     ) -> None:
         self._running = running
         self._finish = finish
         self._told = told
 
     def result(self) -> Any:
-        with self._told():
+        with self._told:
             output = self._running.wait()
         return self._finish(output, self._running.times)
 
@@ -135,16 +141,18 @@ class _Batch(PendingBatch):
 class _Told:
     """Raises what a device or module raises in Jubako's words."""
 
-    def __init__(self, runner_name: str, batch: HostBatch, types: InputTypes) -> None:
+    def __init__(self, runner_name: str, batch: HostBatch, types: InputTypes, on_full: Callable[[], None]) -> None:
         self._runner_name = runner_name
         self._batch = batch
         self._types = types
+        self._on_full = on_full
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OutOfDeviceMemory):
+            self._on_full()
             raise BatchTooLarge(
                 f"runner {self._runner_name!r} has no room on its device for this batch.", why=f"{error}"
             ) from error

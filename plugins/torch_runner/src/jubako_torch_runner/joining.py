@@ -24,6 +24,7 @@ from jubako_torch_runner.inputs import (
     part_key,
     read_parts,
 )
+from jubako_torch_runner.metrics import DeviceMetrics
 from jubako_torch_runner.outputs import OutputRows, Path
 from jubako_torch_runner.pad_to import ArgumentName, PadTo
 from jubako_torch_runner.padding import Lengths, join_column, make_mask, measure_lengths
@@ -80,6 +81,14 @@ class _Batch:
     rows: OutputRows
     lengths: Lengths | None
 
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Positions of the rows that callers gave, once padded to one length, and how many of these are padding."""
+        if self.lengths is None:
+            return 0, 0
+        positions = self.rows.rows * self.lengths.padded
+        return positions, positions - sum(self.lengths.of_rows)
+
 
 class TensorJoiner(CallJoiner):
     """Joins calls of equal types and shapes.
@@ -90,7 +99,7 @@ class TensorJoiner(CallJoiner):
         engine: computes.
         find: how a method that callers name is computed.
         padded_rows: the rows that a batch of so many rows is computed with.
-        observe: is told of each batch that was computed: its rows, those computed, and its times.
+        metrics: count the batches; None counts nothing.
     """
 
     def __init__(
@@ -100,13 +109,13 @@ class TensorJoiner(CallJoiner):
         *,
         runner_name: str,
         padded_rows: Callable[[str, int], int] = lambda method, rows: rows,
-        observe: Callable[[int, int, BatchTimes], None] = lambda rows, computed, times: None,
+        metrics: DeviceMetrics | None = None,
     ) -> None:
         self._engine = engine
         self._find = find
         self._runner_name = runner_name
         self._padded_rows = padded_rows
-        self._observe = observe
+        self._metrics = metrics
 
     def fit_key(self, method: str, call: JoinableCall) -> Hashable | None:
         """Types and shapes of all rows, without the axis that is padded, and the constants; see `CallJoiner`."""
@@ -141,11 +150,19 @@ class TensorJoiner(CallJoiner):
         batch = self._join(method, served, calls)
 
         def finish(output: Any, times: BatchTimes) -> Any:
-            self._observe(batch.rows.rows, batch.rows.computed_rows, times)
+            if self._metrics is not None:
+                elements, padding = batch.padded
+                self._metrics.batch(
+                    batch.rows.rows, batch.rows.computed_rows, times, elements=elements, padding=padding
+                )
             answer = _answers(batch, output, served)
             return answer.answers[0] if is_alone and isinstance(answer, AnswerPerCall) else answer
 
-        return self._engine.begin(served.method, batch.host, served.types, finish)
+        def on_full() -> None:
+            if self._metrics is not None:
+                self._metrics.ran_out_of_memory(batch.rows.computed_rows)
+
+        return self._engine.begin(served.method, batch.host, served.types, finish, on_full)
 
     def _join(self, method: str, served: ServedMethod, calls: Sequence[GivenCall]) -> _Batch:
         axis, pad_to = served.signature.input_batch_axis, served.pad_to

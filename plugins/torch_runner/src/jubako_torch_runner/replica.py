@@ -21,6 +21,7 @@ from jubako_torch_runner.formats import RUNNER_TYPE
 from jubako_torch_runner.inputs import InputTypes, input_types_of
 from jubako_torch_runner.joining import GivenCall, ServedMethod, TensorJoiner
 from jubako_torch_runner.method_names import CALL
+from jubako_torch_runner.metrics import DeviceMetrics, device_label
 from jubako_torch_runner.pad_to import ArgumentName
 from jubako_torch_runner.warmup import measure
 
@@ -61,6 +62,8 @@ class Replica:
 
     def call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute arguments that are joined already."""
+        args = tuple(map(_unwrapped, args))
+        kwargs = {name: _unwrapped(value) for name, value in kwargs.items()}
         values = (*args, *kwargs.values())
         are_rows = tuple(isinstance(value, np.ndarray | torch.Tensor | list | tuple) for value in values)
         axis = self._find(method).signature.input_batch_axis
@@ -72,6 +75,7 @@ class Replica:
 
     def close(self) -> None:
         """Give back the device."""
+        self._metrics.close()
         self._engine.close()
 
     def _set_up(self, saved: SavedModule, device: Device) -> None:
@@ -100,9 +104,19 @@ class Replica:
         )
         self._methods: dict[str, ServedMethod] = {}
         self._engine.find(runner.predict_fn_name)
-        self.joiner = TensorJoiner(self._engine, self._find, runner_name=runner.name, padded_rows=self._padded_rows)
+        self._metrics = DeviceMetrics(runner.name, device_label(runner.placement, device.name))
+        self.joiner = TensorJoiner(
+            self._engine,
+            self._find,
+            runner_name=runner.name,
+            padded_rows=self._padded_rows,
+            metrics=self._metrics,
+        )
         self._profile = None if saved.example_inputs is None else self._warm_up(saved.example_inputs, dtype)
         self._buckets = None if self._profile is None else Buckets(self._profile)
+        if self._profile is not None and self._profile.limit_rows is not None:
+            self._metrics.limit(self._profile.limit_rows)
+        self._metrics.watch_memory(device.memory)
 
     def _warm_up(self, example: HostBatch, dtype: torch.dtype | None) -> BatchProfile | None:
         """Compute batches of the example inputs before the first call; measure them if calls are joined."""
@@ -162,6 +176,11 @@ def _cast(example: HostBatch, dtype: torch.dtype) -> HostBatch:
         return value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
     return HostBatch(pytree.tree_map(cast, example.args), pytree.tree_map(cast, dict(example.kwargs)))
+
+
+def _unwrapped(value: Any) -> Any:
+    """What `run` was given for all rows, of a call that is not joined: None or text, out of the list of its one row."""
+    return value[0] if type(value) is list and len(value) == 1 and isinstance(value[0], str | None) else value
 
 
 def _count(value: Any, axis: int) -> int:
