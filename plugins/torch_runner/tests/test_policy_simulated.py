@@ -15,7 +15,7 @@ import pytest
 
 from jubako.dispatch.adaptive import AdaptivePolicy
 from jubako.dispatch.immediate import ImmediatePolicy
-from jubako.testing.batch_simulation import BatchSimulation, DeviceTimes
+from jubako.testing import BatchSimulation, DeviceTimes
 from jubako.values.batch_profile import BatchProfile, SizeCost
 from jubako.values.resources import BatchOptions
 from jubako_torch_runner.policy import DeviceBatchPolicy

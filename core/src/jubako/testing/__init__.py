@@ -15,6 +15,7 @@ from jubako.errors import MissingDependency
 if TYPE_CHECKING:
     from jubako.testing.backend_tests import BackendTests
     from jubako.testing.batch_policy_tests import BatchPolicyTests
+    from jubako.testing.batch_simulation import BatchSimulation, DeviceTimes
     from jubako.testing.build_step_tests import BuildStepTests
     from jubako.testing.check_tests import CheckTests
     from jubako.testing.command_tests import CommandTests
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendTests",
     "BatchPolicyTests",
+    "BatchSimulation",
     "BuildStepTests",
     "CheckTests",
     "CommandTests",
     "DescriptorTests",
+    "DeviceTimes",
     "ExtensionTests",
     "HttpServerTests",
     "PayloadTypeTests",
@@ -51,10 +54,12 @@ __all__ = [
 _MODULES = {
     "BackendTests": "backend_tests",
     "BatchPolicyTests": "batch_policy_tests",
+    "BatchSimulation": "batch_simulation",
     "BuildStepTests": "build_step_tests",
     "CheckTests": "check_tests",
     "CommandTests": "command_tests",
     "DescriptorTests": "descriptor_tests",
+    "DeviceTimes": "batch_simulation",
     "ExtensionTests": "extension_tests",
     "HttpServerTests": "http_server_tests",
     "PayloadTypeTests": "payload_type_tests",
