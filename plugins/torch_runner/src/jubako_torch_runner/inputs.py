@@ -170,6 +170,8 @@ def part_key(value: Any, axis: int, padded_axis: int | None) -> Hashable:
     if isinstance(value, np.ndarray | torch.Tensor):
         shape = tuple(value.shape)
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        if padded_axis is None:
+            return kind, value.dtype, shape[:axis], shape[axis + 1 :]
         return kind, value.dtype, *(length for at, length in enumerate(shape) if at not in (axis, padded_axis))
     lengths: list[int] = []
     first = value

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 import torch
 
 from jubako.contracts.runner import AnswerPerCall, CallJoiner, JoinableCall
@@ -49,27 +50,21 @@ class ServedMethod:
 
 @attrs.frozen(eq=False)
 class GivenCall:
-    """A call as it is joined.
+    """A call that was made by hand, without the dispatcher; see `JoinableCall`.
 
     Args:
-        arguments: position or name to value.
-        are_rows: for each of them, False if it is the same for the whole call.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        payloads: for each argument, None if it is the same for all rows.
         rows: of the call.
         is_single: True if the caller gave one row.
     """
 
-    arguments: Mapping[ArgumentName, Any]
-    are_rows: tuple[bool, ...]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    payloads: tuple[Any, ...]
     rows: int
-    is_single: bool
-
-    @classmethod
-    def of(cls, call: JoinableCall) -> GivenCall:
-        """A call as the core has it."""
-        arguments: dict[ArgumentName, Any] = dict(enumerate(call.args))
-        arguments.update(call.kwargs)
-        is_row = tuple([payload is not None for payload in call.payloads])
-        return cls(arguments, is_row, call.rows, call.is_single)
+    is_single: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -77,7 +72,7 @@ class _Batch:
     """Joined arguments, and what is needed to take the answer apart."""
 
     host: HostBatch
-    calls: Sequence[GivenCall]
+    calls: Sequence[JoinableCall]
     rows: OutputRows
     lengths: Lengths | None
 
@@ -120,11 +115,10 @@ class TensorJoiner(CallJoiner):
     def fit_key(self, method: str, call: JoinableCall) -> Hashable | None:
         """Types and shapes of all rows, without the axis that is padded, and the constants; see `CallJoiner`."""
         served = self._find(method)
-        axis, pad_to = served.signature.input_batch_axis, served.pad_to
-        given = GivenCall.of(call)
+        axis, pad_to, is_single = served.signature.input_batch_axis, served.pad_to, call.is_single
         keys: list[Hashable] = []
-        for (name, value), is_row in zip(given.arguments.items(), given.are_rows, strict=True):
-            if is_constant(value, is_row=is_row, is_single=given.is_single):
+        for name, value, is_row in _arguments(call):
+            if is_constant(value, is_row=is_row, is_single=is_single):
                 keys.append((name, constant_key(value[0] if is_row else value)))
             else:
                 keys.append((name, part_key(value, axis, pad_to.axis if pad_to and pad_to.pads(name) else None)))
@@ -132,9 +126,9 @@ class TensorJoiner(CallJoiner):
 
     def run(self, method: str, calls: Sequence[JoinableCall]) -> Any:
         """See `CallJoiner`."""
-        return self.compute(method, [GivenCall.of(call) for call in calls])
+        return self.compute(method, calls)
 
-    def compute(self, method: str, calls: Sequence[GivenCall], *, is_alone: bool = False) -> Any:
+    def compute(self, method: str, calls: Sequence[JoinableCall], *, is_alone: bool = False) -> Any:
         """Compute calls as one batch.
 
         Args:
@@ -164,12 +158,12 @@ class TensorJoiner(CallJoiner):
 
         return self._engine.begin(served.method, batch.host, served.types, finish, on_full)
 
-    def _join(self, method: str, served: ServedMethod, calls: Sequence[GivenCall]) -> _Batch:
+    def _join(self, method: str, served: ServedMethod, calls: Sequence[JoinableCall]) -> _Batch:
         axis, pad_to = served.signature.input_batch_axis, served.pad_to
         first = calls[0]
         values: dict[ArgumentName, Any] = {}
         columns: list[Column] = []
-        for (name, value), is_row in zip(first.arguments.items(), first.are_rows, strict=True):
+        for name, value, is_row in _arguments(first):
             if is_constant(value, is_row=is_row, is_single=first.is_single):
                 values[name] = value[0] if is_row else value
             else:
@@ -187,20 +181,24 @@ class TensorJoiner(CallJoiner):
         # Where nothing is padded, no mask: the module computes what it does without a runner, to the last bit.
         if pad_to is not None and pad_to.mask not in (None, *values) and lengths is not None and lengths.are_padded:
             values[str(pad_to.mask)] = make_mask(pad_to, lengths, staging, rows)
-        as_tensors = any(isinstance(value, torch.Tensor) for value in first.arguments.values())
+        as_tensors = any(isinstance(value, torch.Tensor) for _, value, _ in _arguments(first))
         output_rows = OutputRows(self._runner_name, served.signature.output_batch_axis, rows, given_rows, as_tensors)
         args = tuple(value for name, value in values.items() if isinstance(name, int))
         kwargs = {name: value for name, value in values.items() if isinstance(name, str)}
         return _Batch(HostBatch(args, kwargs), calls, output_rows, lengths)
 
-    def _read(self, name: ArgumentName, calls: Sequence[GivenCall], served: ServedMethod) -> Column:
+    def _read(self, name: ArgumentName, calls: Sequence[JoinableCall], served: ServedMethod) -> Column:
         axis, pad_to = served.signature.input_batch_axis, served.pad_to
-        parts = []
-        is_python = False
-        for call in calls:
-            of_call, is_python = read_parts(call.arguments[name], name, axis, runner_name=self._runner_name)
+        values = [call.args[name] if isinstance(name, int) else call.kwargs[name] for call in calls]
+        parts, is_python = read_parts(values[0], name, axis, runner_name=self._runner_name)
+        if isinstance(values[0], np.ndarray):
+            # All are of one key, and so of the dtype that was looked at.
+            return Column(name, values, served.types.choose(name, dtype_of(values[0]), is_python=False))
+        for value in values[1:]:
+            of_call, is_also_python = read_parts(value, name, axis, runner_name=self._runner_name)
+            is_python = is_python and is_also_python
             parts += of_call
-        if isinstance(calls[0].arguments[name], list | tuple):
+        if isinstance(values[0], list | tuple):
             self._check_shapes(name, parts, axis, pad_to.axis if pad_to and pad_to.pads(name) else None)
         dtypes = {dtype_of(part) for part in parts}
         given = dtypes.pop() if len(dtypes) == 1 else functools.reduce(torch.promote_types, dtypes)
@@ -216,9 +214,15 @@ class TensorJoiner(CallJoiner):
             )
 
 
+def _arguments(call: JoinableCall) -> list[tuple[ArgumentName, Any, bool]]:
+    """Name or position, value, and whether it is rows, of each argument."""
+    named: list[tuple[ArgumentName, Any]] = [*enumerate(call.args), *call.kwargs.items()]
+    return [(name, value, payload is not None) for (name, value), payload in zip(named, call.payloads, strict=True)]
+
+
 def _answers(batch: _Batch, output: Any, served: ServedMethod) -> Any:
     rows, pad_to, lengths = batch.rows, served.pad_to, batch.lengths
-    if not any(any(call.are_rows) for call in batch.calls):
+    if all(payload is None for payload in batch.calls[0].payloads):
         # A call of constants alone has one answer, and no rows.
         return output
     if pad_to is None or lengths is None or pad_to.output_axis is None:

@@ -22,7 +22,6 @@ from jubako_torch_runner.inputs import InputTypes, input_types_of
 from jubako_torch_runner.joining import GivenCall, ServedMethod, TensorJoiner
 from jubako_torch_runner.method_names import CALL
 from jubako_torch_runner.metrics import DeviceMetrics, device_label
-from jubako_torch_runner.pad_to import ArgumentName
 from jubako_torch_runner.warmup import measure
 
 if TYPE_CHECKING:
@@ -68,9 +67,7 @@ class Replica:
         are_rows = tuple(isinstance(value, np.ndarray | torch.Tensor | list | tuple) for value in values)
         axis = self._find(method).signature.input_batch_axis
         rows = next((_count(value, axis) for value, is_row in zip(values, are_rows, strict=True) if is_row), 1)
-        arguments: dict[ArgumentName, Any] = dict(enumerate(args))
-        arguments.update(kwargs)
-        given = GivenCall(arguments, are_rows, rows, is_single=False)
+        given = GivenCall(args, kwargs, tuple(is_row or None for is_row in are_rows), rows)
         return self.joiner.compute(method, [given], is_alone=True)
 
     def close(self) -> None:
@@ -132,8 +129,14 @@ class Replica:
             running.wait()
             return running.times
 
+        def begun_together(rows: int) -> None:
+            # As when serving: the next batch's inputs arrive while this one computes, and take memory too.
+            running = [device.begin(compute, repeat_rows(example, rows, axis)) for _ in range(1 + device.overlaps)]
+            for batch in running:
+                batch.wait()
+
         def peak(rows: int) -> int:
-            return device.measure_peak_bytes(lambda: run(rows))
+            return device.measure_peak_bytes(lambda: begun_together(rows))
 
         max_rows = self._runner.batch_options.max_batch_size if served.signature.batchable else 1
         try:
