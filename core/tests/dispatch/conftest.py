@@ -19,7 +19,7 @@ from jubako.errors import BatchTooLarge
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners import Runner
-from jubako.runners.execution import Share, run_calls
+from jubako.runners.execution import Share, begin_calls, joiner_of
 from jubako.values.resources import BatchOptions
 
 
@@ -33,6 +33,9 @@ class GatedRunner(Runner):
         self.entered = threading.Event()
         self.batches = []
         self.fits = 10**9
+
+    def open(self):
+        self.gate.set()
 
     def _setup(self):
         pass
@@ -73,8 +76,15 @@ class Dispatch:
                 make_policy=policy,
                 policy_name="the test's",
                 compute=thread,
-                batch=IsolatedBatch(runner.name, lambda calls: run_calls(runner, spec, calls, table), joined),
+                batch=IsolatedBatch(
+                    runner.name,
+                    lambda calls: begin_calls(runner, spec, calls, table),
+                    joined,
+                    is_idempotent=is_idempotent,
+                    wait=thread.wait_for,
+                ),
             )
+            lane.model_ready(joiner_of(runner, spec), runner.batch_profile("run"))
             self.lanes.append(lane)
             self.queue.add_replica(lane.open_line)
         self.handle = QueueHandle(
@@ -109,7 +119,7 @@ def runner():
 
 @pytest.fixture
 async def make_dispatch(runner):
-    """Makes both halves for `runner`; options are those of BatchOptions."""
+    """Makes both halves for `runner`, which is opened in the end; options are those of BatchOptions."""
     made = []
 
     def make(*, policy=ImmediatePolicy, lanes=1, observers=(), is_idempotent=True, **options):
@@ -118,7 +128,7 @@ async def make_dispatch(runner):
         return made[-1]
 
     yield make
-    runner.gate.set()
+    runner.open()
     for dispatch in made:
         await dispatch.queue.drain()
         for thread in dispatch.threads:

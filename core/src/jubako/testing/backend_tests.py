@@ -17,6 +17,7 @@ from jubako.errors import BadInput, DeadlineExceeded, NotFound, RunnerFailed
 from jubako.plugins import compose
 from jubako.runners import Runner, SimpleRunner, call_deadline
 from jubako.settings import Settings
+from jubako.testing._device_runners import Mismeasured, Overlapping, Padded
 from jubako.testing._required import required_name
 
 StartBackend = Callable[..., Awaitable[Backend]]
@@ -95,8 +96,7 @@ _VALUES: tuple[Any, ...] = (
 class BackendTests:
     """Subclass it as `TestX` and name the backend.
 
-    The tests run the runners of this module, which are made without arguments: another process can import them from
-    here. A backend whose replicas something else must start first, as the supervisor does for the process backend,
+    The tests run runners that are made without arguments: another process can import them by module and name. A backend whose replicas something else must start first, as the supervisor does for the process backend,
     overrides `opened`.
 
     Attributes:
@@ -216,6 +216,40 @@ class BackendTests:
         assert (answers[0], answers[2]) == (1, 2)
         # Where nothing has to be sent, it is answered; else it is told why not.
         assert isinstance(answers[1], _Unsendable | RunnerFailed)
+
+    async def test_batches_that_overlap_are_all_answered(self, start: StartBackend) -> None:
+        overlapping = Overlapping()
+        backend = await start(overlapping)
+        rows = np.arange(400.0).reshape(200, 2)
+        rows[17, 1] = np.nan
+        answers = await asyncio.gather(*(overlapping.async_run(row) for row in rows), return_exceptions=True)
+        error = answers.pop(17)
+        assert isinstance(error, RunnerFailed)
+        assert "ZeroDivisionError" in str(error)
+        np.testing.assert_array_equal(answers, -np.delete(rows, 17, axis=0))
+        # One call of more rows than fit, and one that goes past the queue.
+        large = np.ones((23, 2))
+        np.testing.assert_array_equal(await overlapping.async_run_batch(large), -large)
+        np.testing.assert_array_equal(overlapping.run(large[0]), -large[0])
+        last = [asyncio.ensure_future(overlapping.async_run(row)) for row in large]
+        await asyncio.sleep(0)
+        await backend.stop()
+        np.testing.assert_array_equal([await call for call in last], -large)
+
+    async def test_a_runner_that_joins_calls_by_itself_gives_each_its_own_answer(self, start: StartBackend) -> None:
+        padded = Padded()
+        await start(padded)
+        arrays = [np.full((1 + number % 3, 1 + number % 5), float(number)) for number in range(60)]
+        answers = await asyncio.gather(*(padded.async_run_batch(array) for array in arrays))
+        for array, answer in zip(arrays, answers, strict=True):
+            np.testing.assert_array_equal(answer, -array)
+        np.testing.assert_array_equal(await padded.async_run(np.ones(7)), -np.ones(7))
+
+    async def test_a_wrong_profile_keeps_a_runner_from_starting(self) -> None:
+        runners = [Mismeasured()]
+        async with self.opened(runners) as backend:
+            with pytest.raises(RunnerFailed, match=r"batch_profile\('run'\) returned a dict"):
+                await backend.start(runners)
 
     async def test_a_call_past_its_deadline_is_told_so(self, start: StartBackend) -> None:
         sums = RowSums()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jubako.contracts.batch_policy import BatchPolicy, QueueView
 from jubako.dispatch.cost import LearnedCost
+from jubako.values.batch_profile import BatchProfile, SizeCost
 from jubako.values.resources import BatchOptions
 
 
@@ -60,6 +61,16 @@ class BatchPolicyTests:
             now_s += 0.050
             cost.learn(waiting_rows, 0.050)
             policy.batch_returned(waiting_rows, 0.050, round_number % 3, now_s)
+
+    def test_what_a_runner_measured_is_taken_before_the_first_decision(self) -> None:
+        profile = BatchProfile(16, (SizeCost(1, 0.002), SizeCost(16, 0.010)))
+        cost = LearnedCost()
+        cost.expect(profile.sizes)
+        for known in (BatchProfile(), profile):
+            policy = self.make_policy(BatchOptions(), cost)
+            policy.profile_known(known)
+            view = QueueView(waiting_rows=1, limit_rows=16, is_full=False, oldest_arrival_s=5.0, running_batches=0)
+            assert policy.decide(view, 5.0).send
 
     def test_a_decision_depends_on_the_given_time_only(self) -> None:
         views = [
