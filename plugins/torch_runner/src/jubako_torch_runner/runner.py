@@ -97,6 +97,7 @@ class TorchRunner(ModelRunner):
         signature = self.model.info.signatures.get(predict_fn_name)
         # A method that save did not know may look across rows.
         self.batch_options.enabled = signature is not None and signature.batchable
+        self.batch_options.policy = "device"
         if signature is not None:
             self.batch_options.input_batch_axis = signature.input_batch_axis
             self.batch_options.output_batch_axis = signature.output_batch_axis
