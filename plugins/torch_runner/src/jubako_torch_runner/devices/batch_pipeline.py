@@ -51,7 +51,7 @@ class BatchPipeline:
             flight.begin(compute, batch)
         except BaseException:
             # Now, while the frames that this error has left still hold the tensors that the device may be reading.
-            self._wait_for_all()
+            self.drain()
             flight.let_go()
             raise
         with self._lock:

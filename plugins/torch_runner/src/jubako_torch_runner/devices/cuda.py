@@ -1,8 +1,8 @@
 """`CudaDevice`: one CUDA device, or a share of one, of one replica.
 
-Left as torch has it: TF32 (matrix products in full float32, convolutions in TF32; a service that wants another
-precision calls `torch.set_float32_matmul_precision`). Left out: CUDA graphs, which want fixed input addresses and a
-capture a bucket.
+Left as torch has it: TF32 (matrix products in full float32, convolutions in TF32); who wants less precision asks for
+it with `dtype=` or `autocast=`. Left out: CUDA graphs, which want fixed input addresses and a capture a bucket, and
+which nobody should trust that were never run.
 
 Written against torch's documentation and checked through a double of `StreamCalls`; `benchmarks/gpu` checks it on a
 real device.
