@@ -96,8 +96,9 @@ _VALUES: tuple[Any, ...] = (
 class BackendTests:
     """Subclass it as `TestX` and name the backend.
 
-    The tests run runners that are made without arguments: another process can import them by module and name. A backend whose replicas something else must start first, as the supervisor does for the process backend,
-    overrides `opened`.
+    The tests run runners that are made without arguments: another process can import them by module and name. A
+    backend whose replicas something else must start first, as the supervisor does for the process backend, overrides
+    `opened`.
 
     Attributes:
         name: the offer's name.
