@@ -36,7 +36,7 @@ def at_least(part: str, subject: str, value: float, bar: float) -> Finding:
 
 def at_most(part: str, subject: str, value: float, bar: float, unit: str) -> Finding:
     """A quantity that has a largest value."""
-    return Finding(part, subject, f"{value:.3g} {unit}", f"at most {bar:g} {unit}", value <= bar)
+    return Finding(part, subject, f"{value:.3g} {unit}", f"at most {bar:.3g} {unit}", value <= bar)
 
 
 def make_table(findings: Sequence[Finding]) -> str:

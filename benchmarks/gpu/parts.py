@@ -126,7 +126,7 @@ async def measure_saturation(target: Target, lengths: Lengths) -> AsyncIterator[
             both = statistics.median(turn.compute_share + turn.copy_share for turn in turns)
             bar = "more than 1: they overlap" if target.copies_weigh(case) else ""
             yield Finding("copies and computes", subject, f"{both:.2f} s a second", bar, both > 1 if bar else None)
-        async for finding in _measure_latency(case, target, rate, lengths):
+        async for finding in _measure_latency(case, target, run.limit_rows, rate, lengths):
             yield finding
 
 
@@ -165,10 +165,11 @@ async def _saturate_once(run: Serving, rows: Rows, seconds: float) -> _Turn:
     return _Turn(answered / lasted_s, totals.compute_s / lasted_s, totals.copy_s / lasted_s)
 
 
-async def _measure_latency(case: Case, target: Target, rows_per_s: float, lengths: Lengths) -> AsyncIterator[Finding]:
+async def _measure_latency(
+    case: Case, target: Target, full_rows: int, rows_per_s: float, lengths: Lengths
+) -> AsyncIterator[Finding]:
     """The median and the 99th percentile at 70 % load, with a target of four full batches."""
-    full_s = case.max_batch_size / rows_per_s
-    bar_ms = max(10.0, 4000 * full_s)
+    bar_ms = max(10.0, 4000 * full_rows / rows_per_s)
     async with serving(case, target, max_latency_ms=bar_ms) as run:
         per_call = max(1, run.limit_rows // (2 * _CALLS_A_BATCH))
         rows = case.make_rows(np.random.default_rng(4), 64 * per_call)
