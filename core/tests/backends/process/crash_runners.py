@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jubako._origins import current_origins
+from jubako.contracts.runner import PendingBatch
 from jubako.runners import Runner, SimpleRunner
 
 DEADLY = 666.0
@@ -32,6 +33,23 @@ class Gated(Runner):
         if (np.asarray(rows) == DEADLY).any():
             os.kill(os.getpid(), signal.SIGKILL)
         return -np.asarray(rows)
+
+
+class Overlapping(Gated):
+    """The same, in batches that overlap: each waits, and dies, while it is waited for."""
+
+    def _run_batch(self, rows):
+        return _Pending(lambda: Gated._run_batch(self, rows))
+
+
+class _Pending(PendingBatch):
+    compute_s = 0.001
+
+    def __init__(self, compute):
+        self._compute = compute
+
+    def result(self):
+        return self._compute()
 
 
 class Once(Gated):

@@ -40,6 +40,30 @@ async def test_no_call_is_lost_when_a_lone_replica_is_killed_in_the_middle_of_a_
     assert backend.statuses()[0].is_ready
 
 
+async def test_no_call_is_lost_when_a_replica_is_killed_that_has_begun_two_batches(replicas, crash_runners):
+    (replica,) = replicas.start("crash_runners:Overlapping")
+    runner = crash_runners.Overlapping()
+    await replicas.serve(runner)
+    replicas.close_gate()
+    calls = start_calls(runner, range(300))
+    await replicas.begun()
+    replica.kill()
+    replicas.open_gate()
+    replica.start()
+    assert [answer[0] for answer in await outcomes(calls)] == negated(range(300))
+
+
+async def test_a_call_that_kills_two_replicas_while_it_is_waited_for_fails_alone(replicas, crash_runners):
+    (replica,) = replicas.start("crash_runners:Overlapping")
+    replicas.keep_replacing(replica)
+    runner = crash_runners.Overlapping()
+    await replicas.serve(runner)
+    calls = start_calls(runner, [1, crash_runners.DEADLY, 3])
+    answers = await outcomes(calls)
+    assert isinstance(answers[1], RunnerFailed)
+    assert [answers[0][0], answers[2][0]] == [-1.0, -3.0]
+
+
 async def test_what_was_computed_when_the_replica_died_is_computed_again_alone_and_the_rest_together(
     replicas, crash_runners
 ):
