@@ -40,8 +40,10 @@ def test_a_long_question_is_quoted_in_short():
         check_answer(WORKLOADS["W3"].questions[0], b"0")
 
 
+@pytest.mark.needs("torch")
 def test_the_model_of_w3_gives_the_answers_that_are_taken_for_right():
-    torch = pytest.importorskip("torch")
+    import torch
+
     from benchmarks.inprocess.mlp import make_mlp
 
     questions = WORKLOADS["W3"].questions

@@ -114,7 +114,7 @@ ROWS = (
         "B",
         "a device that is out of memory above k rows",
         "halved and remembered; nothing is lost",
-        later="the same on a real GPU, with the PyTorch runner",
+        later="the same on a real GPU: there was none; `python -m benchmarks.gpu` checks it where there is one",
     ),
     Row("kill-replica", "C", "kill -9 of one of two replicas every 2 s, under load", "0 calls are lost"),
     Row("kill-lone-replica", "C", "kill -9 of the only replica every 5 s, under load", "0 calls are lost"),
