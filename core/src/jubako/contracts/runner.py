@@ -27,7 +27,7 @@ class PendingBatch(ABC):
         """Wait for the batch and return what `_run_batch` would have; called once, in another thread than began it.
 
         Raises:
-            BatchTooLarge: the batch does not fit the device; it is halved and tried again.
+            BatchTooLarge: the batch does not fit the device; it is split and tried again.
             Exception: as `_run_batch`.
         """
 
@@ -94,6 +94,6 @@ class CallJoiner(ABC):
             A batch with the rows of all calls in order, an `AnswerPerCall`, or a `PendingBatch` of one of them.
 
         Raises:
-            BatchTooLarge: the batch does not fit the device; it is halved and tried again.
+            BatchTooLarge: the batch does not fit the device; it is split and tried again.
             BadInput: a row is wrong.
         """

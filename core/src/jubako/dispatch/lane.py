@@ -176,7 +176,7 @@ class Lane:
         if outcome.is_clean and outcome.computed_rows:
             # Not all rows of the batch: what was late cost nothing, and would make the model look fast.
             self.cost.learn(outcome.computed_rows, outcome.compute_s)
-        if outcome.too_many_rows is not None or is_full or not self._limit.is_settled:
+        if is_full or outcome.too_many_rows is not None or outcome.fitting_rows > self._limit.fitting_rows:
             self._limit.learn(outcome.fitting_rows, outcome.too_many_rows, is_full=is_full)
             self._tell_limit(outcome.too_many_rows)
         self._policy.batch_returned(rows, outcome.compute_s, self._waiting.rows, time.monotonic())

@@ -19,12 +19,15 @@ class BatchLimit:
         max_rows: never exceeded.
         first_rows: where it begins, if that is less, as if one row more had been tried in vain.
         full_batches: how many go before more is tried for the first time.
+
+    Attributes:
+        fitting_rows: the most that are known to fit; a smaller batch that fits and is not full teaches nothing.
     """
 
     def __init__(self, max_rows: int, first_rows: int | None = None, *, full_batches: int = _FULL_BATCHES) -> None:
         self._max_rows = max_rows
         self._rows = max_rows if first_rows is None else max(1, min(max_rows, first_rows))
-        self._fitting_rows = 0
+        self.fitting_rows = 0
         self._failing_rows = None if self._rows == max_rows else self._rows + 1
         self._first_patience = self._patience = full_batches
         self._full_batches = 0
@@ -41,8 +44,8 @@ class BatchLimit:
     def is_settled(self) -> bool:
         """True if the limit is known, as far as what was computed tells."""
         if self._failing_rows is None:
-            return self._fitting_rows >= self._max_rows
-        return self._fitting_rows + 1 >= self._failing_rows
+            return self.fitting_rows >= self._max_rows
+        return self.fitting_rows + 1 >= self._failing_rows
 
     def learn(self, fitting_rows: int, failing_rows: int | None, *, is_full: bool) -> None:
         """Take a batch into account.
@@ -60,11 +63,11 @@ class BatchLimit:
             self._count_full()
 
     def _fail(self, rows: int) -> None:
-        if rows <= self._fitting_rows:
+        if rows <= self.fitting_rows:
             # Less memory than there was: what fits is not known any more.
-            self._fitting_rows = 0
+            self.fitting_rows = 0
             self._patience = self._first_patience
-        elif self._step and self._fitting_rows == self._tried_from_rows:
+        elif self._step and self.fitting_rows == self._tried_from_rows:
             self._patience *= 2
         self._step = 0
         self._full_batches = 0
@@ -75,12 +78,12 @@ class BatchLimit:
     def _fit(self, rows: int) -> None:
         if self._failing_rows is not None and rows >= self._failing_rows:
             self._try_more()
-        self._fitting_rows = max(self._fitting_rows, rows)
+        self.fitting_rows = max(self.fitting_rows, rows)
         self._aim()
 
     def _count_full(self) -> None:
         if self._step:
-            if self._fitting_rows > self._tried_from_rows:
+            if self.fitting_rows > self._tried_from_rows:
                 self._patience = self._first_patience
             self._step *= 2
             self._aim()
@@ -94,13 +97,13 @@ class BatchLimit:
         self._failing_rows = None
         self._full_batches = 0
         self._step = 1
-        self._tried_from_rows = self._fitting_rows
+        self._tried_from_rows = self.fitting_rows
 
     def _aim(self) -> None:
         if self._failing_rows is not None:
-            rows = (self._fitting_rows + self._failing_rows) // 2
+            rows = (self.fitting_rows + self._failing_rows) // 2
         else:
-            rows = max(self._rows, self._fitting_rows + self._step)
+            rows = max(self._rows, self.fitting_rows + self._step)
         self._rows = max(1, min(self._max_rows, rows))
-        if self._fitting_rows >= self._max_rows:
+        if self.fitting_rows >= self._max_rows:
             self._step = 0

@@ -102,11 +102,12 @@ class WaitingCalls:
 
     def add(self, line: LineState, calls: Sequence[SentCall], now_s: float) -> None:
         """Take calls in, in order."""
+        joiner = self.joiner
         for call in calls:
             arguments = call.arguments
             fit_key = arguments.fit_key
-            if self.joiner is not None and fit_key is not None:
-                fit_key = self._joiners_key(self.joiner, arguments)
+            if joiner is not None and fit_key is not None:
+                fit_key = self._joiners_key(joiner, arguments)
             waiting = Waiting(call, line, now_s, fit_key)
             line.waiting[call.number] = waiting
             key = waiting if fit_key is None else fit_key

@@ -189,7 +189,7 @@ class Runner(RunnerDefinition):
         begun before it has ended.
 
         Raises:
-            BatchTooLarge: the batch does not fit the device; it is halved and tried again.
+            BatchTooLarge: the batch does not fit the device; it is split and tried again.
             BadInput: a row is wrong; the caller of that row is answered 400.
         """
 
