@@ -73,9 +73,16 @@ class ZygoteKeeper:
         """End the zygote; replicas live on."""
         self._keeping.cancel()
         self._drop_orders()
-        if self._child is not None:
-            self._child.end_link()
-            await self._child.end_within(_ENDING_S)
+        child = self._child
+        if child is None:
+            return
+        if self._ready_s is None:
+            # In the midst of its imports, which can take long, and of no use to anybody: nothing to wait for, or tell.
+            child.kill()
+            await asyncio.wait((child.ended,))
+        else:
+            child.end_link()
+            await child.end_within(_ENDING_S)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
