@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from sample_modules import Perceptron, Pictures, Sentences, TwoInTwoOut
-from serving_modules import Answers, Doubling, Weighted
+from serving_modules import Answers, Doubling, UsingAgain, Weighted
 
 import jubako.torch
 from jubako.backends.inline import open_backend
@@ -267,6 +267,19 @@ def test_answers_can_be_changed_in_place_and_share_no_memory_with_the_next():
     same = runner_of(Doubling(), predict_fn_name="same").run_batch(rows.numpy())
     same += 1
     assert rows.tolist() == [[1, 1, 1]] * 2
+
+
+@pytest.mark.parametrize("as_given", [torch.Tensor.numpy, torch.Tensor.clone], ids=["array", "tensor"])
+def test_answers_share_no_memory_with_what_the_module_keeps(as_given):
+    runner = runner_of(UsingAgain())
+    first = runner.run_batch(as_given(torch.ones(2, 3)))
+    runner.run_batch(as_given(torch.zeros(2, 3)))
+    assert first.tolist() == [[2, 2, 2]] * 2
+    table = jubako.torch.load_runner(runner.tag, predict_fn_name="table")
+    rows = table.run_batch(as_given(torch.ones(2, 3)))
+    rows[0] += 1
+    assert rows.tolist() == [[1, 1, 1], [0, 0, 0]]
+    assert table.run(as_given(torch.ones(3))).tolist() == [0, 0, 0]
 
 
 def test_answers_of_every_kind_are_rows():

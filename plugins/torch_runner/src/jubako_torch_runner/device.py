@@ -79,7 +79,7 @@ class RunningBatch(ABC):
     def wait(self) -> Any:
         """Block until the results are in host memory, and return them: tensors, in the tree that the model returned.
 
-        They stay valid after the next batch has begun. Called once, in any thread.
+        They are in memory of their own, whatever the model or a later batch does. Called once, in any thread.
 
         Raises:
             OutOfDeviceMemory: the device had no room for it.

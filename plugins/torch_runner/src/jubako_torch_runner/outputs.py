@@ -100,11 +100,10 @@ class OutputRows:
 
     def _given(self, part: torch.Tensor) -> Any:
         if self.as_tensors:
-            # What was made in inference mode cannot be changed in place outside it, and callers may want to.
-            return part.clone() if part.is_inference() else part.detach()
+            return part
         if part.dtype is torch.bfloat16:
             part = part.float()
-        return part.detach().resolve_conj().resolve_neg().numpy()
+        return part.resolve_conj().resolve_neg().numpy()
 
 
 def _cut(part: torch.Tensor, cut_to: tuple[int, int] | None) -> torch.Tensor:

@@ -37,7 +37,8 @@ def test_it_gives_what_the_module_gives_to_the_last_bit():
     answer = device.begin(placed, HostBatch((inputs,), {})).wait()
     module.eval()
     assert torch.equal(answer, module(inputs))
-    assert answer.is_inference(), "no gradients are kept"
+    assert not answer.requires_grad
+    assert not answer.is_inference(), "it can be changed in place"
 
 
 def test_inference_mode_holds_in_whichever_thread_computes():
@@ -52,11 +53,26 @@ def test_inference_mode_holds_in_whichever_thread_computes():
     assert modes == [True]
 
 
-def test_nothing_is_copied():
+def test_inputs_are_not_copied():
     device = _device()
     inputs = device.staging((4, 2), torch.float32).zero_()
-    answer = device.begin(lambda x: x.T, HostBatch((inputs,), {})).wait()
-    assert answer.data_ptr() == inputs.data_ptr()
+    device.begin(lambda x: x.add_(1), HostBatch((inputs,), {}))
+    assert inputs.tolist() == [[1, 1]] * 4
+
+
+def test_results_share_no_memory_with_the_model_with_each_other_or_with_later_batches():
+    device, weights, used_again = _device(), torch.zeros(1, 2), torch.zeros(3, 2)
+
+    def compute(rows):
+        return weights.expand(3, 2), used_again.copy_(rows), used_again
+
+    first, second = (device.begin(compute, HostBatch((torch.full((3, 2), n),), {})).wait() for n in (1.0, 2.0))
+    first[0][0] += 5
+    assert first[0].tolist() == [[5, 5], [0, 0], [0, 0]]
+    first[1].zero_()
+    assert first[2].tolist() == [[1, 1]] * 3
+    assert second[1].tolist() == [[2, 2]] * 3
+    assert weights.tolist() == [[0, 0]]
 
 
 def test_torch_gets_the_placements_threads():

@@ -1,4 +1,4 @@
-"""`CpuDevice`: the processors of a replica's placement. Nothing is copied, and nothing overlaps."""
+"""`CpuDevice`: the processors of a replica's placement. Inputs are not copied, and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jubako_torch_runner.device import (
     OutOfDeviceMemory,
     RunningBatch,
 )
-from jubako_torch_runner.devices.inference import compute_in_inference_mode, ready_module
+from jubako_torch_runner.devices.inference import compute_on_cpu, ready_module
 from jubako_torch_runner.devices.memory_faults import is_out_of_host_memory
 from jubako_torch_runner.devices.process_memory import ProcessMemory
 
@@ -35,8 +35,8 @@ _Result = TypeVar("_Result")
 class CpuDevice(Device):
     """Computes in the thread that calls `begin`, with the placement's threads.
 
-    The results of a batch may share memory with its inputs, if the model returns them; so staging memory is not used
-    again by the device. They are inference tensors: https://pytorch.org/docs/stable/notes/autograd.html#inference-mode
+    The model reads the staging memory itself, which is not used again: a model may change its inputs, or keep them.
+    Results are in memory of their own.
 
     Args:
         placement: whose `threads` are set for this thread.
@@ -75,9 +75,7 @@ class CpuDevice(Device):
     def begin(self, compute: Callable[..., Any], batch: HostBatch) -> RunningBatch:
         """Compute; the batch has ended when this returns."""
         begun_s = self._clock()
-        results = _tell_of_full_memory(
-            lambda: compute_in_inference_mode(compute, batch.args, batch.kwargs, "cpu", self._numerics)
-        )
+        results = _tell_of_full_memory(lambda: compute_on_cpu(compute, batch.args, batch.kwargs, self._numerics))
         return _FinishedBatch(results, BatchTimes(copy_s=0.0, compute_s=self._clock() - begun_s))
 
     def memory(self) -> DeviceMemory:

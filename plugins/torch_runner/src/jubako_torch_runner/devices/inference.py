@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from jubako_torch_runner.device import Numerics
+from jubako_torch_runner.trees import map_tensors
 
 
 def compute_in_inference_mode(
@@ -28,6 +29,20 @@ def compute_in_inference_mode(
         if numerics.autocast is not None:
             modes.enter_context(torch.autocast(kind, dtype=numerics.autocast))
         return compute(*args, **kwargs)
+
+
+def compute_on_cpu(
+    compute: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], numerics: Numerics
+) -> Any:
+    """Compute on the CPU, with results in memory of their own, as copies from a device are.
+
+    A module may answer with its weights, or with a buffer that it uses again for every batch: callers would else change
+    the first, and the next batch, computed before they have read their answers, the second.
+    """
+    results = compute_in_inference_mode(compute, args, kwargs, "cpu", numerics)
+    # Tensors made in inference mode could not be changed in place outside it.
+    with torch.inference_mode(False):
+        return map_tensors(lambda result: result.detach().clone(), results)
 
 
 def ready_module(module: torch.nn.Module, numerics: Numerics, device: torch.device) -> torch.nn.Module:

@@ -25,7 +25,7 @@ from jubako_torch_runner.device import (
     OutOfDeviceMemory,
     RunningBatch,
 )
-from jubako_torch_runner.devices.inference import compute_in_inference_mode, ready_module
+from jubako_torch_runner.devices.inference import compute_on_cpu, ready_module
 from jubako_torch_runner.trees import rows_of
 
 _ROW_BYTES = 1 << 20
@@ -148,7 +148,7 @@ class SimulatedDevice(Device):
             with self._lock:
                 self._activity = attrs.evolve(self._activity, refused=self._activity.refused + 1)
             raise OutOfDeviceMemory(f"{rows} rows do not fit a device with memory for {self.limit_rows}")
-        results = compute_in_inference_mode(compute, batch.args, batch.kwargs, "cpu", self._numerics)
+        results = compute_on_cpu(compute, batch.args, batch.kwargs, self._numerics)
         copy_s, compute_s = rows * self._copy_row_s, self.compute_s(rows)
         with self._lock:
             ends_s = self._timeline.add(now, copy_s, compute_s, copy_s)
