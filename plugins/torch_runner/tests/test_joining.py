@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+import warnings
 from collections import defaultdict
 
 import numpy as np
 import pytest
 import torch
 from sample_modules import Perceptron, Sentences, TwoInTwoOut
-from serving_modules import Doubling, Pooled
+from serving_modules import Doubling, Failing, Kept, Pooled
 
 import jubako.torch
 from jubako.backends.inline import open_backend
 from jubako.contracts.backend import RunnerCall
 from jubako.contracts.runner import AnswerPerCall, PendingBatch
-from jubako.errors import BadInput, BatchTooLarge
+from jubako.errors import BadInput, BatchTooLarge, InvalidArgument, RunnerFailed
 from jubako.payloads import PayloadTable
 from jubako.plugins import compose
 from jubako.runners.arguments import prepare_arguments
@@ -209,6 +210,55 @@ def test_what_is_not_padded_gets_no_mask_and_is_exact():
     served = Served(module, pad_to=PADDING)
     tokens = np.arange(7)
     assert np.array_equal(served.run([served.prepare(tokens)])[0], answer(module, torch.from_numpy(tokens)[None])[0])
+
+
+def test_a_module_that_needs_a_mask_gets_one_where_nothing_is_padded():
+    for options in ({"init": {}}, {"serializer": "torch.export"}):
+        example = ((torch.zeros(1, 4),), {"mask": torch.ones(1, 4)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a graph is code
+            tag = jubako.torch.save("kept", Kept(), example_inputs=example, **options)
+        runner = jubako.torch.load_runner(
+            tag, pad_to={"maximum": 4, "multiple": 4, "output_axis": 1, "mask": "mask", "mask_dtype": "float32"}
+        )
+        for length in (3, 4):
+            assert runner.run(torch.ones(length)).tolist() == [[1, 1]] * length
+
+
+@pytest.mark.parametrize("output_axis", [2, 3, {"kept": 3}])
+def test_an_axis_that_is_not_as_long_as_the_inputs_is_not_cut_back(output_axis):
+    served = Served(Kept(), pad_to={"maximum": 4, "multiple": 4, "output_axis": output_axis, "mask": "mask"})
+    calls = [served.prepare(torch.ones(length)) for length in (1, 2)]
+    if isinstance(output_axis, dict):
+        # No part of the answer has this name.
+        assert [one.shape for one in served.run(calls)] == [(4, 2)] * 2
+        return
+    words = rf"(?s)a tensor of shape \(1, 4, 2\), for inputs of length 4\.\n.*axis {output_axis} .*right output_axis"
+    with pytest.raises(RunnerFailed, match=words):
+        served.run(calls)
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"), [({"axis": 0}, "cannot have axis=0"), ({"output_axis": 0}, "output_axis=0")]
+)
+def test_the_axis_of_the_rows_is_not_padded(axes, words):
+    tag = jubako.torch.save("kept", Kept(), init={})
+    with pytest.raises(InvalidArgument, match=rf"(?s){words}.*Along this axis rows are counted"):
+        jubako.torch.load_runner(tag, pad_to={"maximum": 4, "output_axis": 1, **axes})
+
+
+@pytest.mark.parametrize(
+    ("options", "example", "rows"),
+    [
+        ({"pad_to": {"maximum": 4, "output_axis": 1}}, torch.zeros(1, 4), torch.ones(2, 3)),
+        ({"signatures": {"__call__": {"batch_dim": 1}}}, torch.zeros(4, 1), torch.ones(4, 2)),
+    ],
+    ids=["a padded length", "rows along another axis"],
+)
+def test_callers_are_not_blamed_for_what_may_differ_from_the_example(options, example, rows):
+    served = Served(Failing(), example_inputs=example, **options)
+    with pytest.raises(ValueError, match="the module's own mistake"):
+        served.run([served.prepare(rows, single=False)])
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ def test_a_mask_that_callers_give_is_padded_with_what_marks_padding():
         ({"maximum": 9, "output_axis": 1, "mask_marks": "ones"}, "give one of 'values', 'padding'"),
         ({"maximum": 9, "output_axis": 1, "mask_dtype": "text"}, "mask_dtype='text'"),
         ({"maximum": 9, "output_axis": 1, "inputs": []}, "inputs"),
+        ({"maximum": 9, "output_axis": 1, "inputs": None}, "inputs"),
+        ({"maximum": 9, "output_axis": 1, "inputs": [-1]}, "inputs"),
+        ({"maximum": 9, "output_axis": 1, "sizes": None}, "ascending lengths"),
+        ({"maximum": 9, "output_axis": 1, "mask": 3}, "(?s)mask=3.*name of the keyword argument"),
         ({"maximum": 9, "output_axis": 1, "value": "x"}, "value='x'"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,6 +16,7 @@ from jubako_torch_runner.device import BatchTimes, Device, HostBatch, Numerics, 
 from jubako_torch_runner.inputs import InputTypes, describe_argument, named_arguments
 from jubako_torch_runner.method_names import CALL, check_method_name
 from jubako_torch_runner.outputs import as_plain_tree
+from jubako_torch_runner.pad_to import ArgumentName
 
 _MAX_REASON = 500
 # What torch raises of wrong shapes and types; of several classes, as the operation has it.
@@ -65,11 +67,21 @@ class Engine:
             function = self._functions[method] = self._bind(method)
         return function
 
+    def requires(self, method: str, argument: str) -> bool:
+        """True if a method cannot be called without an argument; False if what it takes is not known."""
+        called = getattr(self._module, "forward" if method == CALL else method, None)
+        try:
+            taken = inspect.signature(called).parameters.get(argument) if callable(called) else None
+        except ValueError:
+            return False
+        return taken is not None and taken.default is inspect.Parameter.empty
+
     def begin(
         self,
         method: str,
         batch: HostBatch,
         types: InputTypes,
+        varying_axes: Callable[[ArgumentName], Collection[int]],
         finish: Callable[[Any, BatchTimes], Any],
         on_full: Callable[[], None] = lambda: None,
     ) -> Any:
@@ -79,6 +91,7 @@ class Engine:
             method: of the module.
             batch: its arguments, in staging memory of the device.
             types: what the model takes, for messages.
+            varying_axes: those of an argument along which it need not be as long as the example input.
             finish: makes the answer of what was computed, once that is in host memory.
             on_full: is called if the device has no room for the batch.
 
@@ -90,7 +103,7 @@ class Engine:
             BadInput: the module refuses it, and it is not shaped as the example inputs are.
         """
         function = self.find(method)
-        told = _Told(self._runner_name, batch, types, on_full)
+        told = _Told(self._runner_name, batch, types, varying_axes, on_full)
         with told:
             running = self.device.begin(function, batch)
         pending = _Batch(running, finish, told)
@@ -141,10 +154,18 @@ class _Batch(PendingBatch):
 class _Told:
     """Raises what a device or module raises in Jubako's words."""
 
-    def __init__(self, runner_name: str, batch: HostBatch, types: InputTypes, on_full: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runner_name: str,
+        batch: HostBatch,
+        types: InputTypes,
+        varying_axes: Callable[[ArgumentName], Collection[int]],
+        on_full: Callable[[], None],
+    ) -> None:
         self._runner_name = runner_name
         self._batch = batch
         self._types = types
+        self._varying_axes = varying_axes
         self._on_full = on_full
 
     def __enter__(self) -> None:
@@ -173,7 +194,11 @@ class _Told:
             expected = self._types.expected.get(name)
             if expected is None or not isinstance(value, torch.Tensor):
                 continue
-            if value.ndim != len(expected.shape) or tuple(value.shape)[1:] != expected.shape[1:]:
+            varying = self._varying_axes(name)
+            pairs = enumerate(zip(value.shape, expected.shape, strict=False))
+            if value.ndim != len(expected.shape) or any(
+                one != other for at, (one, other) in pairs if at not in varying
+            ):
                 given = f"Its {describe_argument(name)} is a batch of shape {tuple(value.shape)}"
                 return f"{given}; the example input has {expected.shape}."
         return ""

@@ -26,7 +26,7 @@ from jubako_torch_runner.inputs import (
     read_parts,
 )
 from jubako_torch_runner.metrics import DeviceMetrics
-from jubako_torch_runner.outputs import OutputRows, Path
+from jubako_torch_runner.outputs import Cut, OutputRows, Path
 from jubako_torch_runner.pad_to import ArgumentName, PadTo
 from jubako_torch_runner.padding import Lengths, join_column, make_mask, measure_lengths
 
@@ -40,12 +40,19 @@ class ServedMethod:
         signature: its axes, and whether calls are joined.
         types: what it takes.
         pad_to: how inputs of different lengths are padded; None if they are not.
+        needs_mask: True if it cannot be called without the mask of `pad_to`.
     """
 
     method: str
     signature: Signature
     types: InputTypes
     pad_to: PadTo | None = None
+    needs_mask: bool = False
+
+    def varying_axes(self, name: ArgumentName) -> tuple[int, ...]:
+        """The axes of an argument that are not as long in each batch: that of the rows, and the padded one."""
+        axis, pad_to = self.signature.input_batch_axis, self.pad_to
+        return (axis, pad_to.axis) if pad_to is not None and pad_to.pads(name) else (axis,)
 
 
 @attrs.frozen(eq=False)
@@ -156,7 +163,7 @@ class TensorJoiner(CallJoiner):
             if self._metrics is not None:
                 self._metrics.ran_out_of_memory(batch.rows.computed_rows)
 
-        return self._engine.begin(served.method, batch.host, served.types, finish, on_full)
+        return self._engine.begin(served.method, batch.host, served.types, served.varying_axes, finish, on_full)
 
     def _join(self, method: str, served: ServedMethod, calls: Sequence[JoinableCall]) -> _Batch:
         axis, pad_to = served.signature.input_batch_axis, served.pad_to
@@ -179,7 +186,8 @@ class TensorJoiner(CallJoiner):
         for column in columns:
             values[column.name] = join_column(column, staging, axis=axis, rows=rows, pad_to=pad_to, lengths=lengths)
         # Where nothing is padded, no mask: the module computes what it does without a runner, to the last bit.
-        if pad_to is not None and pad_to.mask not in (None, *values) and lengths is not None and lengths.are_padded:
+        is_masked = lengths is not None and (lengths.are_padded or served.needs_mask)
+        if is_masked and pad_to is not None and lengths is not None and pad_to.mask not in (None, *values):
             values[str(pad_to.mask)] = make_mask(pad_to, lengths, staging, rows)
         as_tensors = any(isinstance(value, torch.Tensor) for _, value, _ in _arguments(first))
         output_rows = OutputRows(self._runner_name, served.signature.output_batch_axis, rows, given_rows, as_tensors)
@@ -228,10 +236,10 @@ def _answers(batch: _Batch, output: Any, served: ServedMethod) -> Any:
     if pad_to is None or lengths is None or pad_to.output_axis is None:
         return rows.whole(output)
 
-    def cut(length: int) -> Callable[[Path], tuple[int, int] | None]:
-        def cut_to(path: Path) -> tuple[int, int] | None:
+    def cut(length: int) -> Callable[[Path], Cut | None]:
+        def cut_to(path: Path) -> Cut | None:
             axis = pad_to.cut_axis(path)
-            return None if axis is None else (axis, length)
+            return None if axis is None else Cut(axis, lengths.padded, length)
 
         return cut_to
 

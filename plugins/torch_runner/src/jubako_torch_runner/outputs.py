@@ -15,6 +15,21 @@ from jubako_torch_runner.pad_to import ArgumentName
 Path = tuple[ArgumentName, ...]
 
 
+@attrs.frozen
+class Cut:
+    """How a part of an answer is cut back.
+
+    Args:
+        axis: of the part.
+        padded: its length, which is that of the inputs.
+        length: what is kept of it.
+    """
+
+    axis: int
+    padded: int
+    length: int
+
+
 def as_plain_tree(output: Any) -> Any:
     """An output as tuples and dictionaries of tensors: lists and dataclasses, too, which no device looks into."""
     if isinstance(output, Mapping):
@@ -44,27 +59,28 @@ class OutputRows:
     rows: int
     as_tensors: bool
 
-    def whole(self, output: Any, cut_to: Callable[[Path], tuple[int, int] | None] = lambda path: None) -> Any:
+    def whole(self, output: Any, cut_to: Callable[[Path], Cut | None] = lambda path: None) -> Any:
         """All rows of the batch in one value; numpy has no bfloat16, so that arrays of it are float32.
 
         Args:
             output: a plain tree, as it was computed.
-            cut_to: axis and length that a part is cut back to; None for a part that stays.
+            cut_to: how a part is cut back; None for a part that stays.
 
         Raises:
-            RunnerFailed: a part is no tensor; `WrongRowCount` if it has not one row for each row.
+            RunnerFailed: a part is no tensor, or not as long as the inputs where it is cut; `WrongRowCount` if it has
+                not one row for each row.
         """
         return self._map(
-            output, (), lambda part, path: self._given(_cut(part.narrow(self.axis, 0, self.rows), cut_to(path)))
+            output,
+            (),
+            lambda part, path: self._given(self._cut(part.narrow(self.axis, 0, self.rows), path, cut_to(path))),
         )
 
-    def rows_of(
-        self, output: Any, start: int, stop: int, cut_to: Callable[[Path], tuple[int, int] | None], *, is_row: bool
-    ) -> Any:
+    def rows_of(self, output: Any, start: int, stop: int, cut_to: Callable[[Path], Cut | None], *, is_row: bool) -> Any:
         """Rows `start` to `stop`, cut back; the one row at `start` without the batch axis if `is_row`."""
 
         def one(part: torch.Tensor, path: Path) -> Any:
-            cut = _cut(part.narrow(self.axis, start, stop - start), cut_to(path))
+            cut = self._cut(part.narrow(self.axis, start, stop - start), path, cut_to(path))
             return self._given(cut.select(self.axis, 0) if is_row else cut)
 
         return self._map(output, (), one, nothing=None if is_row else [None] * (stop - start))
@@ -98,19 +114,24 @@ class OutputRows:
             '("batch_dim") of save',
         )
 
+    def _cut(self, part: torch.Tensor, path: Path, cut_to: Cut | None) -> torch.Tensor:
+        if cut_to is None:
+            return part
+        if part.ndim <= cut_to.axis or part.shape[cut_to.axis] != cut_to.padded:
+            raise RunnerFailed(
+                f"runner {self.runner_name!r} answered with {_where(path)}a tensor of shape {tuple(part.shape)}, "
+                f"for inputs of length {cut_to.padded}.",
+                why=f"By pad_to its axis {cut_to.axis} has the length of the inputs, and is cut back.",
+                do="give the right output_axis in pad_to, None if no axis of the answer has the inputs' length",
+            )
+        return part.narrow(cut_to.axis, 0, cut_to.length)
+
     def _given(self, part: torch.Tensor) -> Any:
         if self.as_tensors:
             return part
         if part.dtype is torch.bfloat16:
             part = part.float()
         return part.resolve_conj().resolve_neg().numpy()
-
-
-def _cut(part: torch.Tensor, cut_to: tuple[int, int] | None) -> torch.Tensor:
-    if cut_to is None:
-        return part
-    axis, length = cut_to
-    return part.narrow(axis, 0, length) if part.ndim > axis and part.shape[axis] > length else part
 
 
 def _where(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -17,18 +17,18 @@ _MASK_TYPES = ("bool", "int32", "int64", "float16", "bfloat16", "float32")
 
 
 def _names(given: Any) -> tuple[Any, ...]:
-    return (given,) if isinstance(given, int | str) else tuple(given)
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _is_names(instance: object, attribute: Any, names: tuple[Any, ...]) -> None:
-    if not names or not all(type(name) in (int, str) for name in names):
+    if not names or not all(type(name) is str or (type(name) is int and name >= 0) for name in names):
         raise InvalidArgument(
             f"pad_to cannot have inputs={names!r}.", do="give positions and names of arguments, such as [0, 'segments']"
         )
 
 
-def _sizes(given: int | Sequence[int]) -> tuple[int, ...]:
-    return (given,) if isinstance(given, int) else tuple(given)
+def _sizes(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _is_sizes(instance: PadTo, attribute: Any, sizes: tuple[Any, ...]) -> None:
@@ -43,6 +43,13 @@ def _is_number(instance: object, attribute: Any, value: Any) -> None:
     if not all(type(one) in (int, float, bool) for one in values):
         raise InvalidArgument(
             f"pad_to cannot have value={value!r}.", do="give a number, or a mapping of arguments to numbers"
+        )
+
+
+def _is_mask(instance: object, attribute: Any, mask: Any) -> None:
+    if mask is not None and not isinstance(mask, str):
+        raise InvalidArgument(
+            f"pad_to cannot have mask={mask!r}.", do="give the name of the keyword argument that takes the mask"
         )
 
 
@@ -70,6 +77,8 @@ def _is_output_axis(instance: object, attribute: Any, given: Any) -> None:
 class PadTo:
     """Inputs of different lengths share batches: each is padded at its end, and its answer is cut back.
 
+    It holds for every method that a runner calls.
+
     Args:
         maximum: the longest input that is taken; a longer one is the caller's mistake (`BadInput`).
         output_axis: the axis of the answer that is as long as the inputs, and is cut back to each call's length; None
@@ -79,8 +88,8 @@ class PadTo:
         multiple: lengths are padded up to a multiple of it.
         sizes: the lengths that are padded up to, ascending, in place of `multiple`; up to `maximum` beyond the last.
         value: what is padded with: a number, or a mapping of arguments to numbers.
-        mask: the keyword argument in which the module takes a mask. It is made where something was padded and the
-            caller gave none; a mask that callers give is padded like an input.
+        mask: the keyword argument in which the module takes a mask. Where the caller gave none, it is made if something
+            was padded, or if the module cannot be called without it; one that callers give is padded like an input.
         mask_marks: `values` if true in the mask means that a position counts, `padding` if it means that it does not.
         mask_dtype: the mask's type.
 
@@ -95,7 +104,7 @@ class PadTo:
     multiple: int = attrs.field(default=1, validator=whole_number(1))
     sizes: tuple[int, ...] = attrs.field(default=(), converter=_sizes, validator=_is_sizes)
     value: float | Mapping[ArgumentName, float] = attrs.field(default=0, validator=_is_number)
-    mask: str | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str)))
+    mask: str | None = attrs.field(default=None, validator=_is_mask)
     mask_marks: str = attrs.field(default="values", validator=_one_of("values", "padding"))
     mask_dtype: str = attrs.field(default="bool", validator=_one_of(*_MASK_TYPES))
 
@@ -114,6 +123,24 @@ class PadTo:
     def pads(self, name: ArgumentName) -> bool:
         """True for an input that is padded, and for the mask."""
         return name in self.inputs or name == self.mask
+
+    def check_axes(self, input_batch_axis: int, output_batch_axis: int) -> None:
+        """Check that no axis that is padded or cut back is the one that counts rows.
+
+        Raises:
+            InvalidArgument: one is.
+        """
+        output_axes = self.output_axis.values() if isinstance(self.output_axis, Mapping) else (self.output_axis,)
+        for what, axis, is_taken in (
+            ("axis", input_batch_axis, self.axis == input_batch_axis),
+            ("output_axis", output_batch_axis, output_batch_axis in output_axes),
+        ):
+            if is_taken:
+                raise InvalidArgument(
+                    f"pad_to cannot have {what}={axis}.",
+                    why="Along this axis rows are counted; axes of pad_to are counted with it.",
+                    do="give the axis of the length, such as 1",
+                )
 
     def cut_axis(self, path: tuple[ArgumentName, ...]) -> int | None:
         """The axis along which a part of the answer is cut back; None if it has no such axis.

@@ -164,8 +164,16 @@ class Replica:
                 else runner.model.info.signatures[name]
             )
             types: InputTypes = self._of_module if method in _CALLS_OF_MODULE else self._of_others
-            served = self._methods[name] = ServedMethod(method, signature, types, runner.pad_to)
+            served = self._methods[name] = ServedMethod(
+                method, signature, types, runner.pad_to, self._needs_mask(method)
+            )
         return served
+
+    def _needs_mask(self, method: str) -> bool:
+        pad_to = self._runner.pad_to
+        if pad_to is None or pad_to.mask is None or pad_to.mask in self._runner.partial_kwargs:
+            return False
+        return self._engine.requires(method, pad_to.mask)
 
     def _padded_rows(self, name: str, rows: int) -> int:
         # One row alone on the CPU is answered to the last bit as the module does, whatever is faster.

@@ -101,6 +101,8 @@ class TorchRunner(ModelRunner):
         if signature is not None:
             self.batch_options.input_batch_axis = signature.input_batch_axis
             self.batch_options.output_batch_axis = signature.output_batch_axis
+        if self.pad_to is not None:
+            self.pad_to.check_axes(self.batch_options.input_batch_axis, self.batch_options.output_batch_axis)
 
     def _setup(self) -> None:
         self._replica = load_reference("jubako_torch_runner.replica:Replica")(self)

@@ -73,3 +73,19 @@ class Pooled(nn.Module):
     def forward(self, rows, mask=None):
         weights = torch.ones(rows.shape[:2]) if mask is None else mask
         return (rows * weights[..., None]).sum(1) / weights.sum(1, keepdim=True), rows
+
+
+class Kept(nn.Module):
+    """What the mask keeps, which it cannot be called without; two numbers for each position, on a third axis."""
+
+    def forward(self, rows, mask):
+        return torch.stack([rows * mask, rows], dim=2)
+
+
+class Failing(nn.Module):
+    """Fails, unless all numbers are 0."""
+
+    def forward(self, rows):
+        if rows.any():
+            raise ValueError("this is the module's own mistake")
+        return rows
