@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -249,6 +250,17 @@ def test_the_models_of_a_bento_say_what_it_needs(context, workspace):
     with pytest.warns(UserWarning, match=r"model numbers:\S+ was saved with attrs==\S+; .* attrs==24\.3 "):
         bento = build(additional_models=["numbers"], python={"packages": ["attrs==24.3"], "lock_packages": False})
     assert "attrs==24.3" in lines_of(bento, "requirements.txt")
+
+
+def test_a_model_saved_with_a_build_for_one_kind_of_device_asks_for_what_an_index_has(context, workspace, site):
+    site.install("device", modules={"device.py": ""})
+    metadata = next(site.folder.glob("device-1.0.dist-info")) / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.0+cpu"))
+    with jubako.models.create("numbers", framework_distributions=("device",)) as model:
+        (Path(model.path) / "value.txt").write_text("1")
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        bento = build(additional_models=["numbers"], python={"lock_packages": False})
+    assert [line for line in lines_of(bento, "requirements.txt") if "device" in line] == ["device==1.0"]
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,15 @@ def test_the_closure_of_what_is_installed_follows_extras_and_markers(site, make_
     assert with_wheel.packed == {"given"}
 
 
+def test_of_a_build_for_one_kind_of_device_the_public_version_is_pinned(site):
+    site.install("device", modules={"device.py": ""})
+    metadata = next(site.folder.glob("device-1.0.dist-info")) / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.0+cpu"))
+    assert version("device") == "1.0+cpu"
+    closure = follow([Requirement("device==1.0")], {})
+    assert (dict(closure.pins), closure.unmatched) == ({"device": "1.0"}, ())
+
+
 def test_jubako_its_plugins_and_what_is_installed_from_elsewhere_are_carried(site):
     site.install_plugin("echoing", "")
     site.install("local", modules={"local.py": ""})

@@ -52,6 +52,11 @@ def combine(asked: Iterable[Asked], is_packed: Callable[[str], bool]) -> list[As
     return [each for name, all_of_it in sorted(by_name.items()) for each in _settle(name, all_of_it, is_packed(name))]
 
 
+def public_version(found: str) -> str:
+    """A version as indexes have it: those of builds for one kind of device, such as 2.13.0+cpu, are in none."""
+    return found.partition("+")[0]
+
+
 def _settle(name: str, asked: list[Asked], is_packed: bool) -> Iterator[Asked]:
     users = [each for each in asked if each.is_users]
     pinned = [each for each in asked if not each.is_users and each.requirement.specifier]
@@ -96,14 +101,14 @@ def _allows(specifiers: SpecifierSet, requirement: Requirement) -> bool:
 
 def _installed(name: str) -> str:
     try:
-        return version(name)
+        return public_version(version(name))
     except PackageNotFoundError:
         return ""
 
 
 def _requirements_of(info: ModelInfo) -> list[str]:
     context = info.context
-    versions = [f"{name}=={found}" for name, found in context.framework_versions.items()]
+    versions = [f"{name}=={public_version(found)}" for name, found in context.framework_versions.items()]
     texts = [*context.pip_requirements, *versions, context.plugin, context.serializer_plugin]
     return list(dict.fromkeys(text for text in texts if text))
 

@@ -9,7 +9,7 @@ import attrs
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from jubako.bentos.requirements_asked import JUBAKO
+from jubako.bentos.requirements_asked import JUBAKO, public_version
 from jubako.bentos.wheels_given import GivenWheel
 from jubako.bentos.wheels_installed import is_installed_from_elsewhere
 from jubako.contracts.hookspecs import ENTRY_POINT_GROUP
@@ -20,7 +20,7 @@ class Closure:
     """What some requirements need, as far as it is installed here.
 
     Args:
-        pins: name to version, of what any index has.
+        pins: name to public version, of what any index has.
         carried: by name, the installed distributions that no index is asked for.
         given: by name, the wheels of the user that are needed or not: all of them.
         missing: what is needed and not installed.
@@ -62,7 +62,7 @@ def follow(roots: Iterable[Requirement], given: Mapping[str, GivenWheel]) -> Clo
             if is_carried(found):
                 carried[name] = found
             elif requirement.specifier.contains(found.version, prereleases=True):
-                pins[name] = found.version
+                pins[name] = public_version(found.version)
             else:
                 unmatched.setdefault(name, requirement)
         for extra in {"", *requirement.extras} - seen.setdefault(name, set()):
