@@ -86,6 +86,28 @@ class InputTypes:
             return wanted
         raise self._mismatch(name, given, wanted)
 
+    def check_range(self, name: ArgumentName, parts: Sequence[Part], dtype: torch.dtype) -> None:
+        """Check that whole numbers are not changed by being cast to a smaller type of whole numbers.
+
+        Raises:
+            BadInput: one is beyond it.
+        """
+        if dtype is torch.bool or dtype.is_floating_point or dtype.is_complex:
+            return
+        allowed = torch.iinfo(dtype)
+        for part in parts:
+            given = np.iinfo(array.dtype) if (array := np.asarray(part)).dtype.kind in "iu" and array.size else allowed
+            if allowed.min <= given.min and given.max <= allowed.max:
+                continue
+            lowest, highest = int(array.min()), int(array.max())
+            if lowest < allowed.min or highest > allowed.max:
+                raise BadInput(
+                    f"runner {self.runner_name!r} was given {lowest if lowest < allowed.min else highest} for "
+                    f"{describe_argument(name)}.",
+                    why=f"The model takes {_short(dtype)}, of {allowed.min} to {allowed.max}.",
+                    do="give numbers of that range",
+                )
+
     def _wanted(self, name: ArgumentName, given: torch.dtype) -> torch.dtype | None:
         expected = self.expected.get(name)
         if expected is not None:
@@ -195,6 +217,8 @@ def read_parts(value: Any, name: ArgumentName, axis: int, *, runner_name: str) -
     if isinstance(value, torch.Tensor):
         if value.layout is not torch.strided:
             raise _no_tensor(value, name, runner_name, f"Its layout is {value.layout}, and batches are dense")
+        if value.is_quantized:
+            raise _no_tensor(value, name, runner_name, f"It is quantised to {value.dtype}")
         return [value.detach().cpu()], False
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject or value.dtype.kind not in "biufc":

@@ -19,6 +19,7 @@ from jubako_torch_runner.engine import Engine
 from jubako_torch_runner.inputs import (
     Column,
     InputTypes,
+    Part,
     describe_argument,
     dtype_of,
     is_constant,
@@ -201,7 +202,7 @@ class TensorJoiner(CallJoiner):
         parts, is_python = read_parts(values[0], name, axis, runner_name=self._runner_name)
         if isinstance(values[0], np.ndarray):
             # All are of one key, and so of the dtype that was looked at.
-            return Column(name, values, served.types.choose(name, dtype_of(values[0]), is_python=False))
+            return self._column(name, values, dtype_of(values[0]), served, is_python=False)
         for value in values[1:]:
             of_call, is_also_python = read_parts(value, name, axis, runner_name=self._runner_name)
             is_python = is_python and is_also_python
@@ -210,7 +211,15 @@ class TensorJoiner(CallJoiner):
             self._check_shapes(name, parts, axis, pad_to.axis if pad_to and pad_to.pads(name) else None)
         dtypes = {dtype_of(part) for part in parts}
         given = dtypes.pop() if len(dtypes) == 1 else functools.reduce(torch.promote_types, dtypes)
-        return Column(name, parts, served.types.choose(name, given, is_python=is_python))
+        return self._column(name, parts, given, served, is_python=is_python)
+
+    def _column(
+        self, name: ArgumentName, parts: Sequence[Part], given: torch.dtype, served: ServedMethod, *, is_python: bool
+    ) -> Column:
+        dtype = served.types.choose(name, given, is_python=is_python)
+        if dtype is not given:
+            served.types.check_range(name, parts, dtype)
+        return Column(name, parts, dtype)
 
     def _check_shapes(self, name: ArgumentName, parts: Sequence[Any], axis: int, padded_axis: int | None) -> None:
         shapes = {tuple(n for at, n in enumerate(part.shape) if at not in (axis, padded_axis)) for part in parts}
