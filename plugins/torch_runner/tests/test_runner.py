@@ -141,6 +141,18 @@ def test_inputs_are_cast_if_the_runner_is_told_to():
         tokens.run(np.array([1.5, 2, 3]))
 
 
+def test_whole_numbers_that_the_models_type_cannot_hold_are_refused():
+    runner = runner_of(Doubling(), example_inputs=torch.zeros(1, 2, dtype=torch.uint8), cast_inputs=True)
+    words = r"(?s)was given 300 for argument 0\.\nThe model takes uint8, of 0 to 255\.\nDo: give numbers of that range"
+    for given in ([1, 300], np.array([1, 300]), torch.tensor([1, 300]), np.array([1, 300], np.uint16)):
+        with pytest.raises(BadInput, match=words):
+            runner.run(given)
+    with pytest.raises(BadInput, match="was given -1 for argument 0"):
+        runner.run([-1, 2])
+    for given in ([1, 120], np.array([1, 120]), torch.tensor([1, 120]), np.array([1, 120], np.uint8)):
+        assert runner.run(given).tolist() == [2, 240]
+
+
 def test_whole_numbers_are_not_made_floating_ones():
     with pytest.raises(BadInput, match=r"(?s)given int64 for argument 0.*takes float32"):
         runner_of(Perceptron(), example_inputs=torch.zeros(1, 4)).run(np.arange(4))
@@ -166,6 +178,7 @@ def test_lists_of_numbers_take_the_type_that_the_model_takes():
         ([[{"a": 1}]], "holds object, and not only numbers"),
         (np.array([["a"]]), "Its dtype is <U1"),
         (torch.eye(4).to_sparse(), "Its layout is torch.sparse_coo"),
+        (torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.quint8), "It is quantised to torch.quint8"),
     ],
 )
 def test_what_is_no_tensor_is_refused(given, words):
@@ -233,6 +246,11 @@ def test_tensors_in_partial_kwargs_are_no_rows():
     assert torch.equal(runner.run_batch(rows), rows * weights)
     # A replica cannot be told of tensors in JSON; it imports the service instead.
     assert runner.load_arguments is None
+
+
+@pytest.mark.parametrize("partial", [{"scale": (1, 2)}, {"scale": {1: 2}}, {"scale": [{"of": (1,)}]}])
+def test_a_replica_is_not_told_in_json_what_json_would_change(partial):
+    assert runner_of(TwoInTwoOut(), partial_kwargs=partial).load_arguments is None
 
 
 def test_load_arguments_are_json_like_and_make_an_equal_runner():

@@ -86,11 +86,11 @@ class TorchRunner(ModelRunner):
         self.load_arguments = _if_json_like(
             {
                 "predict_fn_name": predict_fn_name,
-                "partial_kwargs": partial_kwargs,
+                "partial_kwargs": self.partial_kwargs,
                 "cast_inputs": cast_inputs,
                 "pad_to": pad_to,
-                "dtype": dtype,
-                "autocast": autocast,
+                "dtype": self.dtype,
+                "autocast": self.autocast,
                 "compile": compile,
             }
         )
@@ -155,9 +155,21 @@ def _as_compile_options(given: bool | str | Mapping[str, Any]) -> Mapping[str, A
 
 
 def _if_json_like(arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments as JSON would give them back; None if it would not."""
+    """The arguments, if JSON gives them back, but for `pad_to`, which is read from either; else None."""
     try:
         read: dict[str, Any] = json.loads(json.dumps(arguments, allow_nan=False))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
-    return read
+    # The module would be given a list for a tuple, say, in a replica, and a tuple in a script.
+    exact = ("partial_kwargs", "compile")
+    return read if all(_same(arguments[name], read[name]) for name in exact) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return all(map(_same, one, other))
+    return bool(one == other)
