@@ -23,6 +23,7 @@ from benchmarks.inprocess.mlp import FEATURES, Mlp, make_mlp
 from benchmarks.inprocess.raw import drive_raw
 from jubako.backends.inline import open_backend
 from jubako.runners import Runner
+from jubako.serving.system import settle_memory
 from jubako.workspace import current_workspace
 
 BATCH = 64
@@ -96,6 +97,8 @@ async def _measure(seconds: float, rounds: int) -> list[dict[str, Any]]:
     runner.batch_options.max_batch_size = BATCH
     backend = open_backend(workspace.composition, workspace.settings)
     await backend.start([runner])
+    # As every process of a server does when it is ready.
+    settle_memory()
     try:
         return await take_turns(runner, make_mlp(), seconds, rounds)
     finally:
