@@ -106,6 +106,14 @@ def test_no_larger_size_is_tried_when_the_devices_time_is_used_up():
     assert profile.limit_rows == 950, "by the line that memory follows"
 
 
+def test_a_slow_device_is_not_timed_for_longer_than_it_may_be():
+    device = _Formula(row=1)
+    device.seconds = lambda rows: 4.0
+    profile = device.measure(128, budget_s=5.0)
+    assert device.tried == [1, 1, 1], "once for its memory, and twice in eight seconds"
+    assert [(size.rows, size.seconds) for size in profile.sizes] == [(1, 4.0)]
+
+
 def test_nothing_is_said_of_the_limit_when_time_ran_out_before_memory_was_touched():
     profile = _Formula(row=0).measure(4096, budget_s=0.1)
     assert profile.limit_rows is None

@@ -123,9 +123,11 @@ class _Measurement:
             times = self._run(rows)
             seconds.append(times.compute_s)
             self._left_s -= times.compute_s + times.copy_s
+            if self._left_s <= 0:
+                break
             if len(seconds) % self._repeats == 0:
                 median = statistics.median(seconds)
-                if self._left_s <= 0 or abs(median - before) <= _STEADY * median:
+                if abs(median - before) <= _STEADY * median:
                     break
                 before = median
         self._costs[rows] = SizeCost(rows, statistics.median(seconds))
