@@ -178,12 +178,17 @@ def test_lists_of_numbers_take_the_type_that_the_model_takes():
         ([[{"a": 1}]], "holds object, and not only numbers"),
         (np.array([["a"]]), "Its dtype is <U1"),
         (torch.eye(4).to_sparse(), "Its layout is torch.sparse_coo"),
-        (torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.quint8), "It is quantised to torch.quint8"),
     ],
 )
 def test_what_is_no_tensor_is_refused(given, words):
     with pytest.raises(BadInput, match=words):
         runner_of(Perceptron()).run_batch(given)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_a_quantised_tensor_is_refused():
+    with pytest.raises(BadInput, match=r"It is quantised to torch\.quint8"):
+        runner_of(Perceptron()).run(torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.quint8))
 
 
 def test_a_row_of_another_shape_than_the_example_is_the_callers_mistake():
