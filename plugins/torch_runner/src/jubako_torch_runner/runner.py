@@ -46,7 +46,9 @@ class TorchRunner(ModelRunner):
         dtype: the floating type that the module is brought to, and floating inputs with it: `float16`, `bfloat16`,
             `float32` or `float64`; None leaves its own.
         autocast: the type that operations are computed in where torch holds that for safe: `float16` or `bfloat16`.
-        compile: True to compile the module, the name of a mode of `torch.compile`, or a mapping of its arguments.
+        compile: True to compile the module, the name of a mode of `torch.compile`, or a mapping of its arguments. Where
+            example inputs were saved and `run` calls the module, it is compiled before the replica is ready, for any
+            number of rows; else, and for inputs of other shapes, with the first call. On the CPU torch needs `g++`.
         _model_store: where the model is; the current workspace's store if None.
 
     Attributes:
