@@ -38,7 +38,8 @@ def test_what_is_no_module_class_where_it_is_defined_is_refused(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "os", "os:", ":x", "a b:c", "..a:b", "a:b()", "a.b:c\n", "ä:b", "a:" + "b." * 300, "../x:y"]
+    "name",
+    ["", "os", "os:", ":x", "a b:c", "..a:b", "a:b()", "a.b:c\n", "ä:b", "a:" + "b." * 300, "../x:y", "x" * 501 + ":Y"],
 )
 def test_a_text_that_is_no_name_is_refused(name):
     with pytest.raises(InvalidManifest, match="no name of a class"):

@@ -350,6 +350,14 @@ def test_a_call_of_no_rows_is_answered_with_none():
     assert runner_of(Perceptron()).run_batch(np.zeros((0, 4), np.float32)).shape == (0, 3)
 
 
+def test_a_call_of_constants_alone_is_answered_with_arrays():
+    runner = runner_of(Doubling(), predict_fn_name="ones")
+    answer = runner.run_batch(2)
+    assert type(answer["ones"]) is np.ndarray
+    assert answer["ones"].tolist() == [1, 1]
+    assert answer["of"] == 2
+
+
 def test_other_axes_than_the_first_count_rows():
     runner = runner_of(Doubling(), signatures={"__call__": {"batch_dim": 1}})
     rows = torch.randn(3, 5)

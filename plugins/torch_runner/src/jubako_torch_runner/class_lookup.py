@@ -22,6 +22,8 @@ import torch
 from jubako.errors import InvalidManifest, MissingDependency, ModelNotTrusted
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+# Messages repeat it.
+_LONGEST_NAME = 500
 # Of torch itself only the layers: modules elsewhere in it take texts that they run or open.
 _TORCH_LAYERS = "torch.nn.modules."
 
@@ -52,7 +54,7 @@ def find_class(name: str) -> type[torch.nn.Module]:
         MissingDependency: there is no such module here.
         ModelNotTrusted: it is no `torch.nn.Module`, or is defined where no class for a file may be.
     """
-    if not _NAME.fullmatch(name):
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise InvalidManifest(f"{name[:80]!r} is no name of a class.", why="It has to read 'package.module:Class'.")
     module_name, _, path = name.partition(":")
     _check_place(name, module_name)

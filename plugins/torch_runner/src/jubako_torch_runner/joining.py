@@ -241,7 +241,7 @@ def _answers(batch: _Batch, output: Any, served: ServedMethod) -> Any:
     rows, pad_to, lengths = batch.rows, served.pad_to, batch.lengths
     if all(payload is None for payload in batch.calls[0].payloads):
         # A call of constants alone has one answer, and no rows.
-        return output
+        return rows.without_rows(output)
     if pad_to is None or lengths is None or pad_to.output_axis is None:
         return rows.whole(output)
 

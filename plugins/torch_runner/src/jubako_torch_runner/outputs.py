@@ -11,6 +11,7 @@ import torch
 
 from jubako.errors import RunnerFailed, WrongRowCount
 from jubako_torch_runner.pad_to import ArgumentName
+from jubako_torch_runner.trees import map_tensors
 
 Path = tuple[ArgumentName, ...]
 
@@ -75,6 +76,10 @@ class OutputRows:
             (),
             lambda part, path: self._given(self._cut(part.narrow(self.axis, 0, self.rows), path, cut_to(path))),
         )
+
+    def without_rows(self, output: Any) -> Any:
+        """What is no batch, with its tensors in the caller's kind: a process that gave none may have no torch."""
+        return map_tensors(self._given, output)
 
     def rows_of(self, output: Any, start: int, stop: int, cut_to: Callable[[Path], Cut | None], *, is_row: bool) -> Any:
         """Rows `start` to `stop`, cut back; the one row at `start` without the batch axis if `is_row`."""
