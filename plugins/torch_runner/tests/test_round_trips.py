@@ -108,3 +108,12 @@ def test_half_precision_stays_what_it_is_in_every_format(kind, dtype):
             if key in state:
                 assert tensor.dtype == state[key].dtype
                 assert torch.equal(tensor, state[key])
+
+
+@pytest.mark.parametrize("layer", [torch.nn.RNN, torch.nn.GRU, torch.nn.LSTM])
+@torch.inference_mode()
+def test_recurrent_layers_are_data(layer):
+    init = {"input_size": 4, "hidden_size": 3, "num_layers": 2, "bidirectional": True}
+    module, rows = layer(**init), torch.randn(5, 2, 4)
+    tag = jubako.torch.save("recurrent", module, init=init, serializer="safetensors")
+    assert torch.equal(jubako.torch.load(tag)(rows)[0], module(rows)[0])
