@@ -83,6 +83,8 @@ class Activity:
 class SimulatedDevice(Device):
     """A device whose batch of n rows computes for `fixed_s + step_s * ceil(n / step_rows)`.
 
+    What torch computes on the CPU is not what is simulated: in the thread that opens the device torch gets one thread.
+
     Args:
         clock: that the timeline runs by.
         fixed_s: seconds that any batch computes for.
@@ -104,6 +106,8 @@ class SimulatedDevice(Device):
         limit_rows: int = 37,
         copy_row_s: float = 0.00005,
     ) -> None:
+        # A second one would wait for work by spinning, and so slow down what is measured beside the device.
+        torch.set_num_threads(1)
         self.limit_rows = limit_rows
         self._clock = clock or RealClock()
         self._fixed_s, self._step_s, self._step_rows = fixed_s, step_s, step_rows
