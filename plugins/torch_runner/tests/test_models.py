@@ -115,6 +115,26 @@ def test_a_module_that_no_graph_describes_falls_to_the_next_format():
         jubako.torch.save("fixed", FixedRows(), example_inputs=ROW, serializer="torch.export")
 
 
+class Remembering(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+        self.register_buffer("calls", torch.zeros(()))
+        self.shapes = []
+
+    def forward(self, row):
+        self.calls.add_(1)
+        self.shapes.append(1)
+        return self.layer(row)
+
+
+def test_a_module_that_remembers_calls_is_not_changed_by_being_saved():
+    module = Remembering()
+    jubako.torch.save("quiet", module, example_inputs=ROW)
+    assert module.training
+    assert (module.calls, module.shapes) == (0, [])
+
+
 def test_other_methods_than_the_call_cannot_be_kept_as_a_graph():
     tag = jubako.torch.save("quiet", Perceptron(), example_inputs=ROW, signatures={"classify": Signature()})
     assert format_of(tag) == "torch.save"

@@ -67,13 +67,23 @@ def callable_graph(program: ExportedProgram) -> torch.nn.Module:
 
 @contextmanager
 def evaluating_on_cpu(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
-    """The module in evaluation mode, or a copy if it is on a device; its parts are afterwards as they were."""
-    if any(tensor.device.type != "cpu" for tensor in (*module.parameters(), *module.buffers())):
-        # The user's module stays where it is.
-        module = copy.deepcopy(module).cpu()
-    in_training = [part for part in module.modules() if part.training]
+    """A copy of the module in evaluation mode; on the CPU it shares the parameters, which are not written to.
+
+    What is computed with it changes nothing of the user's module: not its buffers, nor attributes that count or keep.
+    One that cannot be copied is used itself; its parts are afterwards in the mode they were in.
+    """
+    on_cpu = all(tensor.device.type == "cpu" for tensor in (*module.parameters(), *module.buffers()))
+    shared = {id(parameter): parameter for parameter in module.parameters()} if on_cpu else {}
     try:
-        yield module.eval()
+        copied = copy.deepcopy(module, shared).cpu()
+    # Foreign code: attributes of any class, such as locks and open files.
+    except Exception:
+        if not on_cpu:
+            raise
+        copied = module
+    in_training = [part for part in copied.modules() if part.training]
+    try:
+        yield copied.eval()
     finally:
         for part in in_training:
             part.training = True
