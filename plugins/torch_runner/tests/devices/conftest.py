@@ -28,6 +28,7 @@ class LazyStreams(StreamCalls):
         self.log: list[str] = []
         self.time = 0.0
         self._pinned_blocks = pinned_blocks
+        self.fault: str = ""
 
     @contextlib.contextmanager
     def working_on(self, stream):
@@ -80,12 +81,17 @@ class LazyStreams(StreamCalls):
             self.step()
 
     def wait(self, event):
+        if self.fault:
+            raise RuntimeError(self.fault)
         while event.time is None:
             assert self.step(), "it waits for something that never happens"
 
     def has_happened(self, event):
         self.progress()
         return event.time is not None
+
+    def is_lost(self):
+        return bool(self.fault)
 
     def seconds_between(self, first, second):
         return second.time - first.time

@@ -121,6 +121,42 @@ def test_after_an_error_of_the_model_nothing_is_held_and_the_next_batch_works(la
     assert pipeline.begin(_double(calls), HostBatch((), {"x": _staged(pool, 4)})).wait()["out"][0, 0] == 8
 
 
+ASSERTED = "CUDA error: device-side assert triggered"
+
+
+@pytest.mark.parametrize("where", ["begin", "wait"])
+def test_a_device_that_takes_no_work_any_more_is_told_of(lazy_streams_class, where):
+    calls = lazy_streams_class()
+    told = []
+    pool = StagingPool(calls.allocate_pinned, 1 << 20)
+    pipeline = BatchPipeline(calls, pool, told.append)
+
+    def compute(x):
+        if where == "begin":
+            calls.fault = ASSERTED
+            raise RuntimeError(ASSERTED)
+        return _double(calls)(x)
+
+    def compute_one():
+        running = pipeline.begin(compute, HostBatch((_staged(pool, 1),), {}))
+        calls.fault = ASSERTED
+        running.wait()
+
+    with pytest.raises(RuntimeError, match=ASSERTED):
+        compute_one()
+    assert [str(error) for error in told] == [ASSERTED]
+
+
+def test_an_error_of_the_model_is_not_taken_for_the_devices_end(lazy_streams_class):
+    calls = lazy_streams_class()
+    told = []
+    pool = StagingPool(calls.allocate_pinned, 1 << 20)
+    pipeline = BatchPipeline(calls, pool, told.append)
+    with pytest.raises(ZeroDivisionError):
+        pipeline.begin(lambda x: 1 / 0, HostBatch((_staged(pool, 1),), {}))
+    assert told == []
+
+
 def test_draining_ends_all_work(lazy_streams_class):
     calls = lazy_streams_class()
     pipeline, pool = _pipeline(calls)

@@ -32,11 +32,15 @@ class BatchPipeline:
     Args:
         calls: to the device.
         pool: of the staging memory that batches come in and results go out by.
+        on_lost: called in the thread that learns of it, with the error, if the device takes no work any more.
     """
 
-    def __init__(self, calls: StreamCalls, pool: StagingPool) -> None:
+    def __init__(
+        self, calls: StreamCalls, pool: StagingPool, on_lost: Callable[[BaseException], None] = lambda error: None
+    ) -> None:
         self._calls = calls
         self._pool = pool
+        self._on_lost = on_lost
         self._lock = threading.Lock()
         self._begun: list[_Flight] = []
 
@@ -49,19 +53,24 @@ class BatchPipeline:
         flight = _Flight(self._calls, self._pool, batch)
         try:
             flight.begin(compute, batch)
-        except BaseException:
+        except BaseException as error:
+            self._tell_if_lost(error)
             # Now, while the frames that this error has left still hold the tensors that the device may be reading.
             self.drain()
             flight.let_go()
             raise
         with self._lock:
             self._begun.append(flight)
-        return _BegunBatch(flight, self._retire)
+        return _BegunBatch(flight, self._retire, self._tell_if_lost)
 
     def drain(self) -> None:
         """Wait until all work has ended, and hold nothing any more."""
         self._wait_for_all()
         self._retire()
+
+    def _tell_if_lost(self, error: BaseException) -> None:
+        if self._calls.is_lost():
+            self._on_lost(error)
 
     def _wait_for_all(self) -> None:
         for stream in Stream:
@@ -150,12 +159,20 @@ class _Flight:
 
 
 class _BegunBatch(RunningBatch):
-    def __init__(self, flight: _Flight, retire: Callable[[], None]) -> None:
+    def __init__(
+        self, flight: _Flight, retire: Callable[[], None], tell_if_lost: Callable[[BaseException], None]
+    ) -> None:
         self._flight = flight
         self._retire = retire
+        self._tell_if_lost = tell_if_lost
 
     def wait(self) -> Any:
-        results = self._flight.wait()
+        try:
+            results = self._flight.wait()
+        except RuntimeError as error:
+            # What a kernel did wrong is known only now.
+            self._tell_if_lost(error)
+            raise
         self._retire()
         return results
 

@@ -10,13 +10,15 @@ real device.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
 
-from jubako.values.placement import Placement
+from jubako.values.placement import VISIBLE_DEVICES, Placement
 from jubako_torch_runner.device import (
     AS_THE_MODULE,
     Device,
@@ -36,7 +38,11 @@ from jubako_torch_runner.devices.stream_calls import Stream, StreamCalls
 STAGING_BYTES = 256 << 20
 """Page-locked memory of one replica at most: two batches of 16 MiB (`max_batch_bytes`) in and out, several times."""
 
+EXIT_CODE = 70
+"""Of a replica whose device is lost: `EX_SOFTWARE` of sysexits.h."""
+
 _Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
 
 
 def open_cuda(placement: Placement) -> Device:
@@ -88,7 +94,7 @@ class CudaDevice(Device):
             torch.cuda.set_per_process_memory_fraction(self._share, self._device)
         self._calls = CudaStreamCalls(self._device)
         self._pool = StagingPool(self._calls.allocate_pinned, STAGING_BYTES)
-        self._pipeline = BatchPipeline(self._calls, self._pool)
+        self._pipeline = BatchPipeline(self._calls, self._pool, EndOfReplica(self.name, placement))
 
     def place(self, module: torch.nn.Module, numerics: Numerics = AS_THE_MODULE) -> torch.nn.Module:
         """Move the parameters; they are there when this returns, so that any stream may read them."""
@@ -159,6 +165,35 @@ class CudaDevice(Device):
         raise OutOfDeviceMemory(told)
 
 
+class EndOfReplica:
+    """Ends a replica whose device takes no work any more, so that it is replaced.
+
+    The calls of its batches are tried once more, each alone, as those of any replica that dies; so one that breaks the
+    device, such as a token that no embedding has, fails alone, and after its second try. A model that shares the
+    process of an API worker or a script ends nothing: its calls fail until that is started again, and the log says so.
+
+    Args:
+        device: its name, for the log.
+        placement: of the replica.
+        end: ends this process at once: nothing of CUDA can be cleaned up, and some of it would wait for ever.
+    """
+
+    def __init__(self, device: str, placement: Placement, end: Callable[[int], object] = os._exit) -> None:
+        self._device = device
+        # A process of its own was given the device in its environment.
+        self._is_own_process = VISIBLE_DEVICES in placement.environment
+        self._end = end
+
+    def __call__(self, error: BaseException) -> None:
+        """Say what happened, with the error, and end the process if it is the replica's own."""
+        if not self._is_own_process:
+            _log.critical("%s takes no work any more until this process is started again", self._device, exc_info=error)
+            return
+        _log.critical("%s takes no work any more; this replica ends and is replaced", self._device, exc_info=error)
+        logging.shutdown()
+        self._end(EXIT_CODE)
+
+
 class CudaStreamCalls(StreamCalls):
     """The calls of torch.cuda; https://pytorch.org/docs/stable/notes/cuda.html#cuda-streams describes them.
 
@@ -194,6 +229,17 @@ class CudaStreamCalls(StreamCalls):
     def has_happened(self, event: torch.cuda.Event) -> bool:
         """Asks the driver."""
         return bool(event.query())  # type: ignore[no-untyped-call]
+
+    def is_lost(self) -> bool:
+        """After a fault such as a failed assertion in a kernel, every call fails until the process ends.
+
+        https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html, `cudaErrorAssert`
+        """
+        try:
+            torch.cuda.synchronize(self._device)
+        except RuntimeError as error:
+            return not is_out_of_device_memory(error)
+        return False
 
     def seconds_between(self, first: torch.cuda.Event, second: torch.cuda.Event) -> float:
         """To about half a microsecond."""

@@ -42,6 +42,10 @@ class StreamCalls(ABC):
         """True if `event` has happened; does not block."""
 
     @abstractmethod
+    def is_lost(self) -> bool:
+        """True if the device takes no work any more, after a fault of its own; waits for all work otherwise."""
+
+    @abstractmethod
     def seconds_between(self, first: Any, second: Any) -> float:
         """Seconds between two events that have happened, by the device's clock."""
 
